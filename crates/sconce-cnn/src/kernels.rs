@@ -1,0 +1,10 @@
+//! The layers' loops on slices.
+
+pub(crate) mod avg_pool2d;
+pub(crate) mod conv2d;
+mod fused;
+pub(crate) mod max_pool2d;
+mod multiply;
+mod planes;
+mod split;
+mod unfold;

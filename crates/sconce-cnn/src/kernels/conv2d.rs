@@ -1,0 +1,430 @@
+//! Convolution as products of small matrices: tiles of pixels are unfolded where they stay in cache, and multiplied there.
+//!
+//! Per image, group and tile, with filters as rows of W and pixels side by side, so that few channels fill whole vectors:
+//! forward Y = W·columns(X), weight gradient dW += dZ·rows(X), input gradient dX += fold(Wᵀ·dZ).
+
+use super::fused::{self, Fused};
+use super::multiply::{self, Left, ROOM, Start};
+use super::split;
+use super::unfold::{self, Border, Tile};
+use crate::conv2d::Geometry;
+use candle_core::{Module, Result, Tensor};
+use sconce_core::cpu::{self, Real};
+use sconce_core::{Backward, Function, Output, apply1};
+use sconce_nn::Activation;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Bytes of an unfolded tile: it is read several times, and shares the second-level cache with what it is multiplied by.
+const TILE: usize = 128 << 10;
+
+/// Shares of a batch that run in parallel, at most; few enough that their weight gradients are cheap to add up.
+const SHARES: usize = 16;
+
+/// Elements of all shares' weight gradients together, at most.
+const PARTIAL_SUMS: usize = 8 << 20;
+
+/// The convolution with its bias and activation; the sizes have been checked.
+pub(crate) fn forward<T: Real>(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    geometry: Geometry,
+    activation: Option<Activation>,
+) -> Result<Tensor> {
+    let fused = activation.and_then(Fused::of);
+    let tensors: Vec<&Tensor> = [x, weight].into_iter().chain(bias).collect();
+    let y = apply1(
+        Conv2d::<T> {
+            geometry,
+            fused,
+            dtype: PhantomData,
+        },
+        &tensors,
+    )?;
+    match activation {
+        Some(activation) if fused.is_none() => activation.forward(&y),
+        _ => Ok(y),
+    }
+}
+
+struct Conv2d<T> {
+    geometry: Geometry,
+    fused: Option<Fused>,
+    dtype: PhantomData<T>,
+}
+
+/// The input, if the weight's gradient is wanted, and the weight, if the input's is.
+type Saved = [Option<Tensor>; 2];
+
+impl<T: Real> Function for Conv2d<T> {
+    type Saved = Saved;
+
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        self.fused.is_some()
+    }
+
+    fn forward(&self, inputs: &[Tensor], wanted: &[bool]) -> Result<(Vec<Output>, Saved)> {
+        let bias = inputs.get(2).map(cpu::slice::<T>).transpose()?;
+        let y = self.convolve(
+            &cpu::slice(&inputs[0])?,
+            &cpu::slice(&inputs[1])?,
+            bias.as_deref(),
+        );
+        let keep = |i: usize, other: usize| wanted[other].then(|| inputs[i].clone());
+        Ok((
+            vec![Output::new(y, self.geometry.output())?],
+            [keep(0, 1), keep(1, 0)],
+        ))
+    }
+
+    fn backward(&self, ctx: &Backward<'_, Saved>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
+        let Some(grad) = &grads[0] else {
+            return Ok(vec![None; ctx.wanted.len()]);
+        };
+        let grad = grad.contiguous()?;
+        let (device, g) = (grad.device(), &self.geometry);
+        let dy = cpu::slice::<T>(&grad)?;
+        let y = ctx.outputs.first().map(cpu::slice::<T>).transpose()?;
+        let slope = Slope {
+            fused: self.fused,
+            dy: &dy,
+            y: y.as_deref().unwrap_or_default(),
+        };
+        let mut gradients = vec![None; ctx.wanted.len()];
+        if let [_, Some(weight)] = ctx.saved {
+            let dx = self.input_gradient(&slope, &cpu::slice(weight)?);
+            let [v, h] = &g.axes;
+            gradients[0] = Some(Tensor::from_vec(
+                dx,
+                (g.batch, g.groups * g.c_in, v.input, h.input),
+                device,
+            )?);
+        }
+        if ctx.wants(1) || ctx.wants(2) {
+            let x = match ctx.saved {
+                [Some(x), _] => Some(cpu::slice::<T>(x)?),
+                _ => None,
+            };
+            let (dw, db) = self.parameter_gradients(&slope, x.as_deref());
+            let [v, h] = &g.axes;
+            if ctx.wants(1) {
+                let shape = (g.groups * g.c_out, g.c_in, v.kernel, h.kernel);
+                gradients[1] = Some(Tensor::from_vec(dw, shape, device)?);
+            }
+            if ctx.wants(2) {
+                gradients[2] = Some(Tensor::from_vec(db, g.groups * g.c_out, device)?);
+            }
+        }
+        Ok(gradients)
+    }
+}
+
+impl<T: Real> Conv2d<T> {
+    /// What there is to do, in elements of cheap work.
+    fn work(&self) -> usize {
+        let g = &self.geometry;
+        g.batch * g.groups * g.c_out * g.pixels() * g.taps().div_ceil(8)
+    }
+
+    /// Pixels of a tile whose unfolded form has these many rows.
+    fn tile_pixels(taps: usize) -> usize {
+        TILE / size_of::<T>() / taps
+    }
+
+    fn convolve(&self, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let g = &self.geometry;
+        let (taps, pixels) = (g.taps(), g.pixels());
+        let stride = multiply::stride(taps);
+        let mut filters = vec![T::zero(); g.groups * g.c_out * stride];
+        for (filter, weight) in filters.chunks_exact_mut(stride).zip(weight.chunks_exact(taps)) {
+            filter[..taps].copy_from_slice(weight);
+        }
+        let tiles = unfold::tiles(&g.axes, Self::tile_pixels(taps));
+        let image = |i: usize, tiles: &[Tile], scratch: &mut Scratch<T>, y: &mut [T]| {
+            self.convolve_tiles(&x[i * (x.len() / g.batch)..], &filters, bias, tiles, scratch, y);
+        };
+        let channels = g.groups * g.c_out;
+        let mut y = vec![T::zero(); g.batch * channels * pixels];
+        if g.batch >= SHARES || tiles.len() == 1 {
+            let images = g.batch.div_ceil(SHARES).max(1);
+            split::parts(&mut y, images * channels * pixels, self.work(), |share, y| {
+                let mut scratch = Scratch::new(g, &tiles, taps);
+                for (k, y) in y.chunks_exact_mut(channels * pixels).enumerate() {
+                    image(share * images + k, &tiles, &mut scratch, y);
+                }
+            });
+            return y;
+        }
+        // Few images: their tiles in parallel, each into its own place first.
+        let share = tiles.len().div_ceil(SHARES.div_ceil(g.batch.max(1)));
+        let shares: Vec<&[Tile]> = tiles.chunks(share).collect();
+        let done = split::map(g.batch * shares.len(), self.work(), |k| {
+            let tiles = shares[k % shares.len()];
+            let mut y = vec![T::zero(); channels * pixels_of(tiles, g).len()];
+            image(k / shares.len(), tiles, &mut Scratch::new(g, tiles, taps), &mut y);
+            y
+        });
+        for (k, part) in done.iter().enumerate() {
+            let range = pixels_of(shares[k % shares.len()], g);
+            let y = &mut y[k / shares.len() * channels * pixels..];
+            for (y, part) in y.chunks_exact_mut(pixels).zip(part.chunks_exact(range.len())) {
+                y[range.clone()].copy_from_slice(part);
+            }
+        }
+        y
+    }
+
+    /// Some tiles of one image, that follow each other; `y` has those pixels alone.
+    fn convolve_tiles(
+        &self,
+        x: &[T],
+        filters: &[T],
+        bias: Option<&[T]>,
+        tiles: &[Tile],
+        scratch: &mut Scratch<T>,
+        y: &mut [T],
+    ) {
+        let g = &self.geometry;
+        let (taps, [v, h]) = (g.taps(), &g.axes);
+        let Scratch {
+            border,
+            padded,
+            unfolded: columns,
+        } = scratch;
+        let (range, stride) = (pixels_of(tiles, g), multiply::stride(taps));
+        for (group, filters) in filters.chunks_exact(g.c_out * stride).enumerate() {
+            let filters = Left {
+                data: filters,
+                stride,
+                rows: g.c_out,
+                depth: taps,
+            };
+            let x = &x[group * g.c_in * v.input * h.input..];
+            let bias = bias.map(|bias| &bias[group * g.c_out..][..g.c_out]);
+            let y = &mut y[group * g.c_out * range.len()..][..g.c_out * range.len()];
+            for tile in tiles {
+                let pixels = tile.pixels(h.output);
+                let view = unfold::view(g, border.as_ref(), x, tile, padded);
+                unfold::to_columns(g, &view, tile, columns);
+                let (first, count) = (pixels.start - range.start, pixels.len());
+                let start = bias.map_or(Start::Zero, Start::Rows);
+                filters.multiply(columns, count, count, &mut y[first..], range.len(), start);
+                if let Some(fused) = self.fused {
+                    for y in y.chunks_exact_mut(range.len()) {
+                        fused.apply(&mut y[first..][..count]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gradients of the weight, if there is an input, and of the bias.
+    fn parameter_gradients(&self, slope: &Slope<'_, T>, x: Option<&[T]>) -> (Vec<T>, Vec<T>) {
+        let g = &self.geometry;
+        let channels = g.groups * g.c_out;
+        let tiles = unfold::tiles(&g.axes, Self::tile_pixels(g.taps()));
+        // Units of work in a fixed order, in fixed shares.
+        let units = g.batch * tiles.len();
+        let weights = channels * g.taps();
+        let shares = (PARTIAL_SUMS / weights).clamp(2, SHARES).min(units.max(1));
+        let partial = split::map(shares, self.work(), |k| {
+            let mut sums = (
+                vec![T::zero(); if x.is_some() { weights } else { 0 }],
+                vec![T::zero(); channels],
+            );
+            let units = k * units / shares..(k + 1) * units / shares;
+            self.add_parameter_gradients(slope, x, &tiles, units, &mut sums);
+            sums
+        });
+        let mut partial = partial.into_iter();
+        let (mut dw, mut db) = partial.next().unwrap_or_default();
+        for (w, b) in partial {
+            for (sum, term) in dw.iter_mut().zip(&w).chain(db.iter_mut().zip(&b)) {
+                *sum += *term;
+            }
+        }
+        (dw, db)
+    }
+
+    fn add_parameter_gradients(
+        &self,
+        slope: &Slope<'_, T>,
+        x: Option<&[T]>,
+        tiles: &[Tile],
+        units: Range<usize>,
+        (dw, db): &mut (Vec<T>, Vec<T>),
+    ) {
+        let g = &self.geometry;
+        let (taps, pixels, [v, h]) = (g.taps(), g.pixels(), &g.axes);
+        let length = unfold::row_length(g);
+        let Scratch {
+            border,
+            mut padded,
+            unfolded: mut rows,
+        } = Scratch::new(g, tiles, length);
+        let stride = multiply::stride(most_pixels(tiles, g));
+        let mut dz = vec![T::zero(); g.c_out * stride];
+        let image = g.c_in * v.input * h.input;
+        for unit in units {
+            let (i, tile) = (unit / tiles.len(), &tiles[unit % tiles.len()]);
+            let range = tile.pixels(h.output);
+            let count = range.len();
+            for group in 0..g.groups {
+                let first = group * g.c_out;
+                for (channel, dz) in dz.chunks_exact_mut(stride).enumerate() {
+                    let place = ((i * g.groups * g.c_out) + first + channel) * pixels;
+                    db[first + channel] += slope.of(place + range.start..place + range.end, &mut dz[..count]);
+                }
+                if let Some(x) = x {
+                    let x = &x[(i * g.groups + group) * image..];
+                    let view = unfold::view(g, border.as_ref(), x, tile, &mut padded);
+                    unfold::to_rows(g, &view, tile, &mut rows);
+                    let left = Left {
+                        data: &dz,
+                        stride,
+                        rows: g.c_out,
+                        depth: count,
+                    };
+                    left.multiply(
+                        &rows,
+                        length,
+                        taps,
+                        &mut dw[first * taps..][..g.c_out * taps],
+                        taps,
+                        Start::Add,
+                    );
+                }
+            }
+        }
+    }
+
+    fn input_gradient(&self, slope: &Slope<'_, T>, weight: &[T]) -> Vec<T> {
+        let g = &self.geometry;
+        let (pixels, [v, h]) = (g.pixels(), &g.axes);
+        let taps = g.taps();
+        // Few images: blocks of their channels in parallel.
+        let enough = |blocks: &usize| g.c_in % blocks == 0 && g.batch * g.groups * blocks >= SHARES;
+        let blocks = (1..g.c_in)
+            .find(enough)
+            .unwrap_or(if g.batch * g.groups >= SHARES { 1 } else { g.c_in });
+        let channels = g.c_in / blocks;
+        let block_taps = channels * v.kernel * h.kernel;
+        // Transposed: a row for each tap, one block of channels after the other.
+        let mut filters = vec![T::zero(); weight.len()];
+        for (group, filters) in filters.chunks_exact_mut(g.c_out * taps).enumerate() {
+            let weight = &weight[group * g.c_out * taps..];
+            for (tap, filter) in filters.chunks_exact_mut(g.c_out).enumerate() {
+                for (channel, w) in filter.iter_mut().enumerate() {
+                    *w = weight[channel * taps + tap];
+                }
+            }
+        }
+        let parts = g.groups * blocks;
+        let tiles = unfold::tiles(&g.axes, Self::tile_pixels(block_taps));
+        let largest = most_pixels(&tiles, g);
+        let border = Border::new(g, channels);
+        let mut dx = vec![T::zero(); g.batch * g.groups * g.c_in * v.input * h.input];
+        let size = channels * v.input * h.input;
+        let together = (g.batch * parts).div_ceil(SHARES).max(1);
+        split::parts(&mut dx, together * size, self.work(), |share, dx| {
+            let mut dz = vec![T::zero(); g.c_out * largest + ROOM];
+            let mut columns = vec![T::zero(); block_taps * largest];
+            let mut padded = vec![T::zero(); border.as_ref().map_or(0, |border| border.size(v.padded()))];
+            for (k, dx) in dx.chunks_exact_mut(size).enumerate() {
+                let (image, part) = ((share * together + k) / parts, (share * together + k) % parts);
+                let (data, rows) = (&filters[part * block_taps * g.c_out..], block_taps);
+                let left = Left {
+                    data,
+                    stride: g.c_out,
+                    rows,
+                    depth: g.c_out,
+                };
+                padded.fill(T::zero());
+                for tile in &tiles {
+                    let range = tile.pixels(h.output);
+                    let count = range.len();
+                    for (channel, dz) in dz.chunks_exact_mut(count).take(g.c_out).enumerate() {
+                        let place = ((image * g.groups + part / blocks) * g.c_out + channel) * pixels;
+                        slope.of(place + range.start..place + range.end, dz);
+                    }
+                    left.multiply(&dz, count, count, &mut columns, count, Start::Zero);
+                    let (out, row) = match &border {
+                        None => (&mut *dx, h.input),
+                        Some(_) => (&mut padded[..], h.padded()),
+                    };
+                    let channel = out.len() / channels;
+                    unfold::add_columns(g, &columns[..block_taps * count], tile, out, channel, row);
+                }
+                if let Some(border) = &border {
+                    border.fold(&padded, dx);
+                }
+            }
+        });
+        dx
+    }
+}
+
+/// What a thread needs to unfold tiles.
+struct Scratch<T> {
+    border: Option<Border>,
+    padded: Vec<T>,
+    unfolded: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    /// For any of these tiles, with `taps` elements for each pixel.
+    fn new(geometry: &Geometry, tiles: &[Tile], taps: usize) -> Self {
+        let border = Border::new(geometry, geometry.c_in);
+        let rows = unfold::rows_under_any(&geometry.axes[0], tiles);
+        let padded = vec![T::zero(); border.as_ref().map_or(0, |border| border.size(rows))];
+        Self {
+            border,
+            padded,
+            unfolded: vec![T::zero(); taps * most_pixels(tiles, geometry) + ROOM],
+        }
+    }
+}
+
+fn most_pixels(tiles: &[Tile], geometry: &Geometry) -> usize {
+    tiles
+        .iter()
+        .map(|tile| tile.pixels(geometry.axes[1].output).len())
+        .max()
+        .unwrap_or(0)
+}
+
+/// The pixels of tiles that follow each other.
+fn pixels_of(tiles: &[Tile], geometry: &Geometry) -> Range<usize> {
+    let width = geometry.axes[1].output;
+    match tiles {
+        [] => 0..0,
+        [first, ..] => {
+            let end = tiles.last().unwrap_or(first).pixels(width).end;
+            first.pixels(width).start..end
+        }
+    }
+}
+
+/// The gradient before the activation.
+struct Slope<'a, T> {
+    fused: Option<Fused>,
+    dy: &'a [T],
+    y: &'a [T],
+}
+
+impl<T: Real> Slope<'_, T> {
+    /// Writes a range of it and gives its sum.
+    fn of(&self, range: Range<usize>, dz: &mut [T]) -> T {
+        let y = if self.fused.is_some() {
+            &self.y[range.clone()]
+        } else {
+            &[]
+        };
+        fused::slope(self.fused, &self.dy[range], y, dz)
+    }
+}

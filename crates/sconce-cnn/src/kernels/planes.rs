@@ -1,0 +1,107 @@
+//! What the pooling loops share: channels in parallel, and which taps of a window lie in the image.
+
+use super::split;
+use crate::window::Axis;
+use std::ops::Range;
+
+/// Elements of the input that a thread takes at once.
+const SHARE: usize = 1 << 14;
+
+/// Runs `f` for each channel of `out`, whose channels have `size` elements; the input's have `from`.
+pub(super) fn each<T: Send>(out: &mut [T], size: usize, from: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    let (together, work) = (together(from), out.len() / size.max(1) * from);
+    split::parts(out, together * size, work, |share, out| {
+        for (k, out) in out.chunks_exact_mut(size).enumerate() {
+            f(share * together + k, out);
+        }
+    });
+}
+
+/// [`each`] for two outputs.
+pub(super) fn each_of_two<T: Send, U: Send>(
+    a: &mut [T],
+    b: &mut [U],
+    size: usize,
+    from: usize,
+    f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+) {
+    let (together, work) = (together(from), a.len() / size.max(1) * from);
+    split::parts_of_two(a, b, together * size, work, |share, a, b| {
+        for (k, (a, b)) in a.chunks_exact_mut(size).zip(b.chunks_exact_mut(size)).enumerate() {
+            f(share * together + k, a, b);
+        }
+    });
+}
+
+fn together(from: usize) -> usize {
+    (SHARE / from.max(1)).max(1)
+}
+
+/// A column of the windows, as far as it lies in the image.
+pub(super) struct Tap {
+    /// The outputs that see the image through it.
+    pub(super) outputs: Range<usize>,
+    /// The image's column that the first of them sees.
+    pub(super) start: usize,
+}
+
+/// The taps that lie in the image.
+pub(super) struct Taps {
+    vertical: Axis,
+    pub(super) across: Vec<Tap>,
+    /// For each output the first of the image's columns that it sees, if it sees any.
+    pub(super) first_columns: Vec<Option<u32>>,
+    pub(super) columns: usize,
+    pub(super) width: usize,
+    pub(super) stride: usize,
+}
+
+impl Taps {
+    pub(super) fn new([vertical, h]: &[Axis; 2]) -> Self {
+        let before = h.padding[0];
+        let mut first_columns = vec![None; h.output];
+        let mut across = Vec::with_capacity(h.kernel);
+        for t in 0..h.kernel {
+            let offset = t * h.dilation;
+            let first = before.saturating_sub(offset).div_ceil(h.stride);
+            let end = (h.input + before)
+                .saturating_sub(offset)
+                .div_ceil(h.stride)
+                .min(h.output);
+            if first >= end {
+                continue;
+            }
+            let start = first * h.stride + offset - before;
+            for (j, column) in first_columns[first..end].iter_mut().enumerate() {
+                column.get_or_insert((start + j * h.stride) as u32);
+            }
+            across.push(Tap {
+                outputs: first..end,
+                start,
+            });
+        }
+        Self {
+            vertical: *vertical,
+            across,
+            first_columns,
+            columns: h.output,
+            width: h.input,
+            stride: h.stride,
+        }
+    }
+
+    /// The image's rows that an output row sees.
+    pub(super) fn rows(&self, output: usize) -> impl Iterator<Item = usize> {
+        let Axis {
+            stride,
+            dilation,
+            padding: [before, _],
+            input,
+            kernel,
+            ..
+        } = self.vertical;
+        (0..kernel)
+            .filter_map(move |u| (output * stride + u * dilation).checked_sub(before))
+            .filter(move |&row| row < input)
+    }
+}

@@ -1,0 +1,407 @@
+//! Images as matrices: every window's taps beside each other, and back.
+
+use crate::conv2d::Geometry;
+use crate::padding::PaddingMode;
+use crate::window::Axis;
+use sconce_core::cpu::Real;
+use sconce_kernels::simd::{self, Kernel, Simd, Vector};
+use std::ops::Range;
+
+/// Elements that are copied at once; buffers have this much room behind their end.
+pub(super) const RUN: usize = 8;
+
+/// Channels of a padded image, or some rows of them: element (c, i, j) is `data[c·channel + i·row + j]`.
+pub(super) struct View<'a, T> {
+    data: &'a [T],
+    channel: usize,
+    row: usize,
+}
+
+/// Part of an output channel: whole rows of pixels, or some pixels of one row.
+#[derive(Debug, Clone)]
+pub(super) struct Tile {
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
+}
+
+impl Tile {
+    /// The tile's pixels, which follow each other.
+    pub(super) fn pixels(&self, width: usize) -> Range<usize> {
+        let start = self.rows.start * width + self.columns.start;
+        start..start + self.rows.len() * self.columns.len()
+    }
+}
+
+/// An output channel cut into tiles of at most `most` pixels, or of 16.
+pub(super) fn tiles([v, h]: &[Axis; 2], most: usize) -> Vec<Tile> {
+    let most = most.max(16);
+    if h.output > most {
+        let pieces = h.output.div_ceil(most);
+        let piece = |row: usize, i: usize| Tile {
+            rows: row..row + 1,
+            columns: i * h.output / pieces..(i + 1) * h.output / pieces,
+        };
+        return (0..v.output)
+            .flat_map(|row| (0..pieces).map(move |i| piece(row, i)))
+            .collect();
+    }
+    let bands = v.output.div_ceil((most / h.output).max(1));
+    let band = |i: usize| Tile {
+        rows: i * v.output / bands..(i + 1) * v.output / bands,
+        columns: 0..h.output,
+    };
+    (0..bands).map(band).collect()
+}
+
+/// Where the positions of a padded image come from, for some channels of a convolution's input.
+pub(super) struct Border {
+    rows: Vec<Option<u32>>,
+    columns: Vec<Option<u32>>,
+    height: usize,
+    width: usize,
+    before: usize,
+    padded: usize,
+    channels: usize,
+}
+
+impl Border {
+    /// `None` where there is no padding.
+    pub(super) fn new(geometry: &Geometry, channels: usize) -> Option<Self> {
+        let [v, h] = &geometry.axes;
+        if geometry.mode == PaddingMode::Zeros && v.padding == [0, 0] && h.padding == [0, 0] {
+            return None;
+        }
+        Some(Self {
+            rows: geometry.mode.sources(v),
+            columns: geometry.mode.sources(h),
+            height: v.input,
+            width: h.input,
+            before: h.padding[0],
+            padded: h.padded(),
+            channels,
+        })
+    }
+
+    /// Elements of a padded image of these many rows.
+    pub(super) fn size(&self, rows: usize) -> usize {
+        self.channels * rows * self.padded
+    }
+
+    /// Padded rows of all channels.
+    fn pad<T: Real>(&self, image: &[T], rows: Range<usize>, padded: &mut [T]) {
+        let count = rows.len();
+        let inner = self.before..self.before + self.width;
+        for (channel, padded) in padded
+            .chunks_exact_mut(count * self.padded)
+            .take(self.channels)
+            .enumerate()
+        {
+            for (row, padded) in rows.clone().zip(padded.chunks_exact_mut(self.padded)) {
+                let Some(source) = self.rows[row] else {
+                    padded.fill(T::zero());
+                    continue;
+                };
+                let source = &image[(channel * self.height + source as usize) * self.width..][..self.width];
+                padded[inner.clone()].copy_from_slice(source);
+                for j in (0..inner.start).chain(inner.end..self.padded) {
+                    padded[j] = self.columns[j].map_or(T::zero(), |j| source[j as usize]);
+                }
+            }
+        }
+    }
+
+    /// The image's gradient from the padded image's.
+    pub(super) fn fold<T: Real>(&self, padded: &[T], image: &mut [T]) {
+        let inner = self.before..self.before + self.width;
+        for (channel, padded) in padded
+            .chunks_exact(self.rows.len() * self.padded)
+            .take(self.channels)
+            .enumerate()
+        {
+            for (row, padded) in self.rows.iter().zip(padded.chunks_exact(self.padded)) {
+                let Some(row) = *row else { continue };
+                let image = &mut image[(channel * self.height + row as usize) * self.width..][..self.width];
+                for (x, p) in image.iter_mut().zip(&padded[inner.clone()]) {
+                    *x += *p;
+                }
+                for j in (0..inner.start).chain(inner.end..self.padded) {
+                    if let Some(source) = self.columns[j] {
+                        image[source as usize] += padded[j];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a padded image that a tile's windows lie on.
+fn rows_under(axis: &Axis, rows: &Range<usize>) -> Range<usize> {
+    let last = rows.end.saturating_sub(1);
+    rows.start * axis.stride..last * axis.stride + (axis.kernel - 1) * axis.dilation + 1
+}
+
+/// Most rows of a padded image under any of these tiles.
+pub(super) fn rows_under_any(axis: &Axis, tiles: &[Tile]) -> usize {
+    tiles
+        .iter()
+        .map(|tile| rows_under(axis, &tile.rows).len())
+        .max()
+        .unwrap_or(0)
+}
+
+/// What a tile's windows lie on, so that the tile's first row begins at the view's row 0; padded in `scratch`, if at all.
+pub(super) fn view<'a, T: Real>(
+    geometry: &Geometry,
+    border: Option<&Border>,
+    image: &'a [T],
+    tile: &Tile,
+    scratch: &'a mut [T],
+) -> View<'a, T> {
+    let [v, h] = &geometry.axes;
+    let rows = rows_under(v, &tile.rows);
+    match border {
+        None => View {
+            data: &image[rows.start * h.input..],
+            channel: v.input * h.input,
+            row: h.input,
+        },
+        Some(border) => {
+            let (count, row) = (rows.len(), border.padded);
+            border.pad(image, rows, scratch);
+            View {
+                data: scratch,
+                channel: count * row,
+                row,
+            }
+        }
+    }
+}
+
+/// The view's windows as columns: `out[tap·pixels + pixel]`, and [`RUN`] elements more of no meaning.
+pub(super) fn to_columns<T: Real>(geometry: &Geometry, view: &View<'_, T>, tile: &Tile, out: &mut [T]) {
+    simd::dispatch(ToColumns {
+        geometry,
+        view,
+        tile,
+        out,
+    });
+}
+
+struct ToColumns<'a, T> {
+    geometry: &'a Geometry,
+    view: &'a View<'a, T>,
+    tile: &'a Tile,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for ToColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self {
+            geometry,
+            view,
+            tile,
+            out,
+        } = self;
+        let [v, h] = &geometry.axes;
+        let (height, width) = (tile.rows.len(), tile.columns.len());
+        let below = v.stride * view.row;
+        let mut at = 0;
+        for channel in 0..geometry.c_in {
+            for u in 0..v.kernel {
+                for t in 0..h.kernel {
+                    let first = channel * view.channel
+                        + u * v.dilation * view.row
+                        + t * h.dilation
+                        + tile.columns.start * h.stride;
+                    let (from, to) = (&view.data[first..], &mut out[at..]);
+                    if h.stride == 1 && width >= RUN {
+                        // The last piece overlaps the one before it.
+                        for piece in (0..width).step_by(RUN) {
+                            let piece = piece.min(width - RUN);
+                            copy_pieces(&mut to[piece..], width, &from[piece..], below, height);
+                        }
+                    } else if h.stride == 1 && from.len() >= (height - 1) * below + RUN {
+                        // Each piece's surplus is overwritten by the next one.
+                        copy_pieces(to, width, from, below, height);
+                    } else {
+                        for row in 0..height {
+                            let from = from[row * below..].iter().step_by(h.stride);
+                            for (to, from) in to[row * width..][..width].iter_mut().zip(from) {
+                                *to = *from;
+                            }
+                        }
+                    }
+                    at += height * width;
+                }
+            }
+        }
+    }
+}
+
+/// Copies `count` pieces of [`RUN`] elements that stand some strides apart.
+#[inline(always)]
+fn copy_pieces<T: Copy>(to: &mut [T], to_stride: usize, from: &[T], from_stride: usize, count: usize) {
+    for i in 0..count {
+        let (at, start) = (i * to_stride, i * from_stride);
+        to[at..at + RUN].copy_from_slice(&from[start..start + RUN]);
+    }
+}
+
+/// Length of a row of [`to_rows`].
+pub(super) fn row_length(geometry: &Geometry) -> usize {
+    (geometry.taps() + RUN).next_multiple_of(RUN)
+}
+
+/// The view's windows as rows: `out[pixel·row_length + tap]`, with elements of no meaning behind the last tap.
+pub(super) fn to_rows<T: Real>(geometry: &Geometry, view: &View<'_, T>, tile: &Tile, out: &mut [T]) {
+    simd::dispatch(ToRows {
+        geometry,
+        view,
+        tile,
+        out,
+    });
+}
+
+struct ToRows<'a, T> {
+    geometry: &'a Geometry,
+    view: &'a View<'a, T>,
+    tile: &'a Tile,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for ToRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self {
+            geometry,
+            view,
+            tile,
+            out,
+        } = self;
+        let [v, h] = &geometry.axes;
+        let (length, width) = (row_length(geometry), tile.columns.len());
+        for (row, out) in out
+            .chunks_exact_mut(length * width)
+            .take(tile.rows.len())
+            .enumerate()
+        {
+            for channel in 0..geometry.c_in {
+                for u in 0..v.kernel {
+                    let first = channel * view.channel
+                        + (row * v.stride + u * v.dilation) * view.row
+                        + tile.columns.start * h.stride;
+                    let tap = (channel * v.kernel + u) * h.kernel;
+                    let from = &view.data[first..];
+                    // Every run's surplus is overwritten by the next one's, the last one's lies behind the row.
+                    for piece in (0..h.kernel).step_by(RUN) {
+                        let at = tap + piece;
+                        if h.dilation == 1 && from.len() >= piece + (width - 1) * h.stride + RUN {
+                            let windows = from[piece..].windows(RUN).step_by(h.stride);
+                            for (out, from) in out.chunks_exact_mut(length).zip(windows) {
+                                if let (Some(to), Some(from)) =
+                                    (out[at..].first_chunk_mut::<RUN>(), from.first_chunk::<RUN>())
+                                {
+                                    *to = *from;
+                                }
+                            }
+                        } else {
+                            let taps = piece..h.kernel.min(piece + RUN);
+                            for (j, out) in out.chunks_exact_mut(length).enumerate() {
+                                for t in taps.clone() {
+                                    out[tap + t] = from[j * h.stride + t * h.dilation];
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds columns, as [`to_columns`] makes them, to what their windows lie on: channels of `channel` elements in rows of `row`.
+pub(super) fn add_columns<T: Real>(
+    geometry: &Geometry,
+    columns: &[T],
+    tile: &Tile,
+    out: &mut [T],
+    channel: usize,
+    row: usize,
+) {
+    simd::dispatch(AddColumns {
+        geometry,
+        columns,
+        tile,
+        out,
+        channel,
+        row,
+    });
+}
+
+struct AddColumns<'a, T> {
+    geometry: &'a Geometry,
+    columns: &'a [T],
+    tile: &'a Tile,
+    out: &'a mut [T],
+    channel: usize,
+    row: usize,
+}
+
+impl<T: Real> Kernel for AddColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self {
+            geometry,
+            columns,
+            tile,
+            out,
+            channel,
+            row,
+        } = self;
+        let [v, h] = &geometry.axes;
+        let (height, width) = (tile.rows.len(), tile.columns.len());
+        let below = v.stride * row;
+        let mut taps = columns.chunks_exact(height * width);
+        for c in 0.. {
+            for u in 0..v.kernel {
+                for t in 0..h.kernel {
+                    let Some(columns) = taps.next() else { return };
+                    let first = c * channel
+                        + (tile.rows.start * v.stride + u * v.dilation) * row
+                        + t * h.dilation
+                        + tile.columns.start * h.stride;
+                    let rows = out[first..].chunks_mut(below).zip(columns.chunks_exact(width));
+                    if h.stride != 1 {
+                        for (to, from) in rows {
+                            for (to, from) in to.iter_mut().step_by(h.stride).zip(from) {
+                                *to += *from;
+                            }
+                        }
+                        continue;
+                    }
+                    for (to, from) in rows {
+                        let (to, to_rest) = to[..width].as_chunks_mut::<RUN>();
+                        let (from, from_rest) = from.as_chunks::<RUN>();
+                        for (to, from) in to.iter_mut().zip(from) {
+                            // Through a copy, since a sum in place isn't vectorised.
+                            let mut sum = *to;
+                            for i in 0..RUN {
+                                sum[i] += from[i];
+                            }
+                            *to = sum;
+                        }
+                        let sum = s.load::<T>(to_rest) + s.load::<T>(from_rest);
+                        sum.store(to_rest);
+                    }
+                }
+            }
+        }
+    }
+}

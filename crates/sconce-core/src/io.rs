@@ -1,0 +1,326 @@
+//! Model files: safetensors, written atomically and read with suspicion.
+
+use crate::params::Parameters;
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
+use safetensors::SafeTensors;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+/// What [`load`] does about names that don't fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// File and store must hold the same names and shapes; otherwise nothing is loaded.
+    Strict,
+    /// What fits is loaded, and the report names the rest: for fine-tuning and partial checkpoints.
+    Lenient,
+}
+
+/// How a file's tensors and a store's compare.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Names that were loaded.
+    pub loaded: Vec<String>,
+    /// Names in the store that the file lacks.
+    pub missing: Vec<String>,
+    /// Names in the file that the store lacks.
+    pub unexpected: Vec<String>,
+    /// Name, the store's shape, the file's shape.
+    pub mismatched: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl LoadReport {
+    /// Whether file and store fit in every name and shape.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} loaded", self.loaded.len())?;
+        for (what, names) in [("missing", &self.missing), ("unexpected", &self.unexpected)] {
+            if !names.is_empty() {
+                write!(f, "; {} {what}: {}", names.len(), names.join(", "))?;
+            }
+        }
+        if !self.mismatched.is_empty() {
+            write!(f, "; {} of another shape:", self.mismatched.len())?;
+            for (name, expected, got) in &self.mismatched {
+                write!(f, " {name} (expected {expected:?}, file has {got:?})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a store's parameters and buffers to a safetensors file under their names.
+///
+/// The file appears whole or not at all: it is written beside its place, flushed to the disk, then renamed.
+///
+/// # Errors
+/// The folder can't be written to.
+///
+/// # Example
+/// ```
+/// use sconce_core::{Init, ParamStore, io, param};
+/// use sconce_core::candle_core::{DType, Device};
+/// let store = ParamStore::new(DType::F32, &Device::Cpu);
+/// param(&store.builder(), 3, "w", &Init::Normal { mean: 0., std: 1. })?;
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("model.safetensors");
+/// io::save(&path, &store)?;
+///
+/// let other = ParamStore::new(DType::F32, &Device::Cpu);
+/// param(&other.builder(), 3, "w", &Init::Const(0.))?;
+/// let report = io::load(&path, &other, io::Strictness::Strict)?;
+/// assert_eq!(report.loaded, ["w"]);
+/// assert_eq!(other.get("w")?.to_vec1::<f32>()?, store.get("w")?.to_vec1::<f32>()?);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub fn save(path: impl AsRef<Path>, store: &(impl Parameters + ?Sized)) -> Result<()> {
+    let tensors = store.named_tensors();
+    save_tensors(
+        path,
+        tensors.iter().map(|(name, var)| (name.as_str(), var.as_tensor())),
+        None,
+    )
+}
+
+/// Writes named tensors to a safetensors file, atomically as [`save`], with one optional metadata entry (a key and its
+/// text; several would be written in random order, and equal contents should give equal files).
+///
+/// # Errors
+/// The folder can't be written to.
+pub fn save_tensors<'a>(
+    path: impl AsRef<Path>,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    metadata: Option<(&str, &str)>,
+) -> Result<()> {
+    let path = path.as_ref();
+    let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text.to_string())]));
+    let contiguous = tensors
+        .into_iter()
+        .map(|(name, tensor)| Ok((name.to_string(), tensor.contiguous()?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let bytes = safetensors::serialize(&contiguous, metadata).map_err(|error| file_error(path, error))?;
+    write_atomically(path, &bytes)
+}
+
+/// Puts a file in place whole or not at all: a temporary one in the same folder, flushed to the disk and renamed.
+///
+/// # Errors
+/// The folder is missing or can't be written to; what stood at `path` is untouched then.
+pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".sconce-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        #[cfg(unix)]
+        {
+            // Temporary files are private; a model file has the permissions of any other.
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file()
+                .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        #[cfg(unix)]
+        // The rename itself lasts only once the folder is on the disk.
+        std::fs::File::open(folder)?.sync_all()?;
+        Ok(())
+    };
+    write().map_err(|error| file_error(path, error))
+}
+
+/// Reads a safetensors file into a store that layers have been built on.
+///
+/// The whole file is checked before the first value is written, so an error leaves the store untouched. Values are
+/// converted to the store's dtypes.
+///
+/// # Errors
+/// The file can't be read, is truncated or contradicts itself; under [`Strictness::Strict`], a name is missing, unexpected
+/// or of another shape (the error holds the report).
+pub fn load(
+    path: impl AsRef<Path>,
+    store: &(impl Parameters + ?Sized),
+    strictness: Strictness,
+) -> Result<LoadReport> {
+    let path = path.as_ref();
+    let mut file = load_tensors(path)?;
+    let (mut report, mut updates) = (LoadReport::default(), Vec::new());
+    for (name, var) in store.named_tensors() {
+        match file.remove(&name) {
+            None => report.missing.push(name),
+            Some(tensor) if tensor.shape() != var.shape() => {
+                report
+                    .mismatched
+                    .push((name, var.dims().to_vec(), tensor.dims().to_vec()));
+            }
+            Some(tensor) => {
+                updates.push((
+                    var.clone(),
+                    tensor.to_dtype(var.dtype())?.to_device(var.device())?,
+                ));
+                report.loaded.push(name);
+            }
+        }
+    }
+    report.unexpected.extend(file.into_keys());
+    if strictness == Strictness::Strict && !report.is_complete() {
+        return Err(Error::Load {
+            path: path.display().to_string(),
+            report,
+        });
+    }
+    for (var, value) in updates {
+        var.set(&value)?;
+    }
+    Ok(report)
+}
+
+/// The tensors of a safetensors file by name, on the CPU.
+///
+/// # Errors
+/// The file can't be read, is truncated, contradicts itself, or holds a dtype that candle lacks.
+pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|error| file_error(path, error))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+        file_error(
+            path,
+            format!("not a safetensors file, or a damaged one ({error})"),
+        )
+    })?;
+    file.iter()
+        .map(|(name, view)| {
+            let dtype = DType::try_from(view.dtype()).map_err(|_| {
+                file_error(
+                    path,
+                    format!("{name} has dtype {:?}, which candle lacks", view.dtype()),
+                )
+            })?;
+            let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
+            Ok((name.to_string(), tensor))
+        })
+        .collect()
+}
+
+fn file_error(path: &Path, problem: impl fmt::Display) -> Error {
+    Error::File {
+        path: path.display().to_string(),
+        problem: problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Init, ParamStore, buffer, param};
+
+    fn store(value: f64) -> ParamStore {
+        let store = ParamStore::new(DType::F32, &Device::Cpu);
+        let vb = store.builder();
+        param(&vb.pp("fc"), (2, 3), "weight", &Init::Const(value)).unwrap();
+        param(&vb.pp("fc"), 2, "bias", &Init::Const(value)).unwrap();
+        buffer(&vb, (), "steps", &Init::Const(value), DType::I64).unwrap();
+        store
+    }
+
+    fn values(store: &ParamStore) -> Vec<f64> {
+        let flat = |name: &str| {
+            let tensor = store.get(name).unwrap().to_dtype(DType::F64).unwrap();
+            tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        };
+        [flat("fc.weight"), flat("fc.bias"), flat("steps")].concat()
+    }
+
+    #[test]
+    fn round_trip_with_buffers_and_equal_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+        save(&a, &store(3.)).unwrap();
+        save(&b, &store(3.)).unwrap();
+        assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
+        let other = store(0.);
+        assert!(load(&a, &other, Strictness::Strict).unwrap().is_complete());
+        assert_eq!(values(&other), vec![3.; 9]);
+        assert_eq!(
+            std::fs::read_dir(&folder).unwrap().count(),
+            2,
+            "a temporary file stayed behind"
+        );
+    }
+
+    #[test]
+    fn lenient_loads_what_fits_and_strict_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let saved = ParamStore::new(DType::F64, &Device::Cpu);
+        let vb = saved.builder();
+        param(&vb.pp("fc"), (2, 3), "weight", &Init::Const(5.)).unwrap();
+        param(&vb.pp("fc"), 4, "bias", &Init::Const(5.)).unwrap();
+        param(&vb, 1, "extra", &Init::Const(5.)).unwrap();
+        save(&path, &saved).unwrap();
+
+        let strict = store(1.);
+        let error = load(&path, &strict, Strictness::Strict).unwrap_err();
+        for part in [
+            "missing: steps",
+            "unexpected: extra",
+            "fc.bias (expected [2], file has [4])",
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        assert_eq!(values(&strict), vec![1.; 9]);
+
+        let lenient = store(1.);
+        let report = load(&path, &lenient, Strictness::Lenient).unwrap();
+        assert_eq!(report.loaded, ["fc.weight"]);
+        assert_eq!(values(&lenient), [[5.; 6].as_slice(), &[1.; 3]].concat());
+    }
+
+    #[test]
+    fn damaged_files_are_errors_and_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        save(&path, &store(3.)).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let target = store(1.);
+        let mut damaged: Vec<Vec<u8>> = (0..whole.len()).step_by(7).map(|n| whole[..n].to_vec()).collect();
+        damaged.push([&u64::MAX.to_le_bytes()[..], &whole[8..]].concat());
+        damaged.push([&whole[..], &[0; 9]].concat());
+        for (from, to) in [
+            ("[2,3]", "[9,9]"),
+            ("[2,3]", "[2,9999999999]"),
+            ("F32", "F64"),
+            ("F32", "XYZ"),
+        ] {
+            let text = String::from_utf8_lossy(&whole).replacen(from, to, 1);
+            damaged.push(text.into_bytes());
+        }
+        for bytes in damaged {
+            std::fs::write(&path, &bytes).unwrap();
+            let error = load(&path, &target, Strictness::Lenient).unwrap_err();
+            assert!(error.to_string().contains("model"), "{error}");
+            assert_eq!(values(&target), vec![1.; 9]);
+        }
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("nowhere").join("model");
+        assert!(matches!(save(&missing, &store(1.)), Err(Error::File { .. })));
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).unwrap();
+        assert!(save(&taken, &store(1.)).is_err());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    }
+}

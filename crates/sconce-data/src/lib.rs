@@ -1,0 +1,47 @@
+//! Data for [candle](candle_core): data sets, seeded loaders, and readers of public formats.
+//!
+//! A [`Dataset`] gives samples by index, each of features and a target; [`TensorDataset`] holds them in memory. Sets are cut
+//! by [`subset`](Dataset::subset), [`split_last`](Dataset::split_last) and [`split_random`](Dataset::split_random). A
+//! [`Loader`] turns one into batches, in an order that depends on a seed and the epoch's number alone.
+//!
+//! ```
+//! use sconce_data::{Dataset, Loader, LoaderConfig, TensorDataset, digits};
+//!
+//! let digits = digits()?;
+//! let all = TensorDataset::new(&digits.images, &digits.labels)?;
+//! let (train, test) = all.split_random(0.2, 0)?;
+//! assert_eq!((train.len(), test.len()), (1437, 360));
+//!
+//! let loader = Loader::new(&train, &LoaderConfig { shuffle: Some(7), ..LoaderConfig::new(32) })?;
+//! for epoch in 0..2 {
+//!     for batch in loader.epoch(epoch) {
+//!         let (images, labels) = batch?;
+//!         assert_eq!(images.dims()[1..], [1, 8, 8]);
+//!         assert_eq!(images.dim(0)?, labels.dim(0)?);
+//!     }
+//! }
+//! # Ok::<(), sconce_data::Error>(())
+//! ```
+//!
+//! # Where files lie
+//! [`data_dir`] is the folder that `cargo xtask data` fills. [`Mnist::load`] reads MNIST from there; [`idx::read`] reads any
+//! file in its format. The [`digits()`] need no file: they are part of this crate.
+
+mod dataset;
+mod digits;
+mod error;
+mod folder;
+pub mod idx;
+mod loader;
+mod mnist;
+mod tensors;
+pub mod transforms;
+
+pub use dataset::{Dataset, Subset};
+pub use digits::{Digits, digits};
+pub use error::{Error, Result};
+pub use folder::data_dir;
+pub use loader::{Epoch, Loader, LoaderConfig};
+pub use mnist::Mnist;
+pub use sconce_core::candle_core;
+pub use tensors::TensorDataset;

@@ -1,0 +1,114 @@
+//! Normalising images.
+
+use crate::{Error, Result};
+use candle_core::{DType, Module, Tensor};
+
+/// Brings each channel to mean 0 and standard deviation 1: y = (x − mean) / std.
+///
+/// It is a candle [`Module`], so it can stand in front of a network and turn batches of bytes into numbers there.
+///
+/// # Shapes
+/// input `[batch, channels, *]`, any type; output the same, `f32` unless the input is `f64`, `f16` or `bf16`
+///
+/// # Errors
+/// `new`: different numbers of means and deviations, none at all, or a deviation that isn't above 0. `forward`: another
+/// number of channels.
+///
+/// # Example
+/// ```
+/// use sconce_data::{candle_core::{Device, Module, Tensor}, transforms::Normalize};
+/// let normalize = Normalize::new(&[100.], &[50.])?;
+/// let images = Tensor::new(&[[[[0u8, 200]]]], &Device::Cpu)?;
+/// assert_eq!(normalize.forward(&images)?.flatten_all()?.to_vec1::<f32>()?, [-2., 2.]);
+/// # Ok::<(), sconce_data::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalize {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl Normalize {
+    /// From each channel's mean and standard deviation, in the pixels' units.
+    pub fn new(mean: &[f64], std: &[f64]) -> Result<Self> {
+        if mean.len() != std.len() || mean.is_empty() {
+            let value = format!("{mean:?} and {std:?}");
+            return Err(Error::config(
+                "mean and std",
+                value,
+                "one of each for every channel",
+            ));
+        }
+        if let Some(bad) = std.iter().find(|s| !(s.is_finite() && **s > 0.)) {
+            return Err(Error::config("std", bad, "above 0"));
+        }
+        Ok(Self {
+            scale: std.iter().map(|s| 1. / s).collect(),
+            shift: mean.iter().zip(std).map(|(m, s)| -m / s).collect(),
+        })
+    }
+}
+
+impl Module for Normalize {
+    fn forward(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        let x = match images.dtype() {
+            DType::F64 | DType::F16 | DType::BF16 | DType::F32 => images.clone(),
+            _ => images.to_dtype(DType::F32)?,
+        };
+        let channels = x.dims().get(1).copied().unwrap_or(0);
+        match (self.scale.as_slice(), self.shift.as_slice()) {
+            (&[scale], &[shift]) if channels == 1 => x.affine(scale, shift),
+            _ if channels == self.scale.len() => {
+                let mut dims = vec![1; x.rank()];
+                if let Some(axis) = dims.get_mut(1) {
+                    *axis = channels;
+                }
+                let per_channel = |values: &[f64]| {
+                    let values = Tensor::new(values, x.device())?.reshape(dims.as_slice())?;
+                    values.to_dtype(x.dtype())
+                };
+                x.broadcast_mul(&per_channel(&self.scale)?)?
+                    .broadcast_add(&per_channel(&self.shift)?)
+            }
+            _ => {
+                let value = format!("of shape {:?}", images.dims());
+                let expected = format!("[batch, channels = {}, *]", self.scale.len());
+                Err(Error::config("images", value, expected).into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn each_channel_has_its_own() {
+        let x = Tensor::new(&[[[1f64, 3.], [10., 30.]]], &Device::Cpu).unwrap();
+        let y = Normalize::new(&[1., 20.], &[2., 10.])
+            .unwrap()
+            .forward(&x)
+            .unwrap();
+        assert_eq!(y.to_vec3::<f64>().unwrap(), [[[0., 1.], [-1., 1.]]]);
+        let error = Normalize::new(&[1.], &[2.]).unwrap().forward(&x).unwrap_err();
+        assert_eq!(
+            Error::from(error).to_string(),
+            "images is of shape [1, 2, 2], expected [batch, channels = 1, *]"
+        );
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_errors() {
+        for (mean, std) in [
+            (&[0.][..], &[0.][..]),
+            (&[0.], &[-1.]),
+            (&[0.], &[f64::NAN]),
+            (&[], &[]),
+            (&[0., 1.], &[1.]),
+        ] {
+            assert!(Normalize::new(mean, std).is_err(), "{mean:?} {std:?}");
+        }
+    }
+}

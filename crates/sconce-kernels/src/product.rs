@@ -1,0 +1,80 @@
+//! Matrix products: C = A·B with whatever follows fused in.
+//!
+//! The right operand is brought into *panels*: as many columns as two vectors hold, each panel contiguous. A weight that
+//! is multiplied many times is [`Packed`] once; anything else is packed a block at a time on the way. The left operand is
+//! read where it lies if its rows or its columns are contiguous. A micro-kernel multiplies a few rows with one panel, all
+//! in registers; an [`Epilogue`] sees the finished tile before it goes to memory.
+//!
+//! ```
+//! use sconce_kernels::matrix::{MatMut, MatRef};
+//! use sconce_kernels::product::{Columns, Packed, product};
+//!
+//! // y = x·Wᵀ + b, with W [out, in] as PyTorch stores it
+//! let (x, w, b) = ([1f32, 2.], [1., 0., 0., 1., 1., 1.], [10., 20., 30.]);
+//! let packed = Packed::new(MatRef::new(&w, 3, 2).t());
+//! let mut y = [0.; 3];
+//! product(MatMut::new(&mut y, 1, 3), MatRef::new(&x, 1, 2), &packed, &Columns(&b));
+//! assert_eq!(y, [11., 22., 33.]);
+//! ```
+//!
+//! Every element of C is one sum over K in ascending order (of fused multiply-adds, except in portable code), cut only
+//! where the shape says so. The bits therefore depend neither on the number of threads nor on the number of rows.
+
+mod batch;
+mod buffer;
+mod driver;
+mod epilogue;
+mod left;
+mod micro;
+mod packed;
+mod right;
+mod split;
+
+pub use batch::product_batch;
+pub use epilogue::{Accumulate, Activate, Activation, Columns, Epilogue, Gelu, GeluTanh, Plain, Relu, RowBias, Sigmoid, Start, Tanh};
+#[doc(hidden)]
+pub use micro::MicroKernels;
+pub use packed::Packed;
+pub use right::{PackRhs, Right};
+
+use crate::matrix::{MatMut, MatRef};
+use crate::simd::{self, Element};
+
+/// Multiplications below which all stays on the calling thread: some 30 µs.
+const PARALLEL_FROM: usize = 1_500_000;
+
+/// C = A·B with an epilogue, on all threads if it is large.
+///
+/// B is a [`Packed`] matrix, a [`MatRef`], or one's own [`PackRhs`] in [`Right`].
+///
+/// # Panics
+/// The shapes don't agree.
+pub fn product<T: Element>(c: MatMut<'_, T>, a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) {
+    check(&c, &a, b);
+    let large = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols()) >= PARALLEL_FROM;
+    let level = b.level().unwrap_or_else(simd::level);
+    if split::applies(level, c.rows(), c.cols(), a.cols(), b) {
+        split::run(level, c, a, b, epilogue, large);
+    } else {
+        driver::run(level, c, a, b, epilogue, large);
+    }
+}
+
+/// [`product`] on the calling thread alone: for the inside of a parallel loop.
+///
+/// # Panics
+/// The shapes don't agree.
+pub fn product_serial<T: Element>(c: MatMut<'_, T>, a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) {
+    check(&c, &a, b);
+    driver::run(b.level().unwrap_or_else(simd::level), c, a, b, epilogue, false);
+}
+
+fn check<T: Element>(c: &MatMut<'_, T>, a: &MatRef<'_, T>, b: &impl Panels<T>) {
+    let (c, a, b) = ((c.rows(), c.cols()), (a.rows(), a.cols()), (b.rows(), b.cols()));
+    assert!(a.1 == b.0 && c == (a.0, b.1), "a product of {a:?} and {b:?} doesn't fit into {c:?}");
+}
+
+pub use right::Panels;
+
+#[cfg(test)]
+mod tests;

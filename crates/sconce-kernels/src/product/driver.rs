@@ -1,0 +1,231 @@
+//! How a product is cut into tasks, blocks and tiles.
+
+use super::buffer::with_scratch;
+use super::epilogue::{Epilogue, Start};
+use super::left::Left;
+use super::micro::{Kernels, Tile};
+use super::right::Panels;
+use crate::matrix::{MatMut, MatRef};
+use crate::parallel;
+use crate::simd::{self, Element, Kernel, Level, Simd, Vector};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// The longest stretch of K that is multiplied before the sums go to memory.
+const DEPTH: usize = 384;
+
+/// Rows of A that stay in the second-level cache while panels pass by.
+const ROWS: usize = 240;
+
+/// Panels that a task packs at a time.
+const PANELS: usize = 8;
+
+/// Multiplications of a task: at least some microseconds, at most a few hundred.
+const TASK: Range<usize> = 200_000..6_000_000;
+
+/// Tasks that a product is cut into if each is large enough.
+const TASKS: usize = 24;
+
+/// What all tasks share.
+struct Job<'a, T: 'static, B, E> {
+    c: *mut T,
+    c_step: usize,
+    /// Columns of C.
+    n: usize,
+    a: MatRef<'a, T>,
+    b: &'a B,
+    epilogue: &'a E,
+    kernels: &'static Kernels<T>,
+    life: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: tasks write disjoint parts of C, and share the rest to read; T is a number.
+unsafe impl<T: Element, B: Sync, E: Sync> Sync for Job<'_, T, B, E> {}
+
+/// C = A·B; shapes have been checked.
+pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
+    level: Level,
+    mut c: MatMut<'_, T>,
+    a: MatRef<'_, T>,
+    b: &B,
+    epilogue: &E,
+    threads: bool,
+) {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    if m == 0 || n == 0 {
+        return;
+    }
+    if let Start::Columns(values) = epilogue.start() {
+        assert!(values.len() == n, "there are {} biases for {n} columns", values.len());
+    }
+    let kernels = T::kernels(level);
+    let job = Job { c: c.as_mut_ptr(), c_step: c.row_stride(), n, a, b, epilogue, kernels, life: PhantomData };
+    let panels = n.div_ceil(kernels.width);
+    let tile_rows = kernels.by_rows.len();
+
+    if !threads {
+        simd::dispatch_at(level, Task { job: &job, rows: 0..m, panels: 0..panels });
+        return;
+    }
+    // A task is worth its overhead; beyond that, many are better balanced.
+    let goal = (m * n * k / TASKS).clamp(TASK.start, TASK.end);
+    let mut rows = if b.ready().is_some() { m.min(ROWS) } else { m.min(3 * ROWS) };
+    let width = (goal / (rows * k * kernels.width).max(1)).clamp(1, panels);
+    if width == 1 {
+        rows = (goal / (k * kernels.width).max(1)).next_multiple_of(tile_rows).clamp(tile_rows, rows.max(tile_rows));
+    }
+    let (down, across) = (m.div_ceil(rows), panels.div_ceil(width));
+    parallel::tasks(down * across, |i| {
+        let (i, j) = (i % down, i / down);
+        let rows = i * m / down..(i + 1) * m / down;
+        let panels = j * panels / across..(j + 1) * panels / across;
+        simd::dispatch_at(level, Task { job: &job, rows, panels });
+    });
+}
+
+/// A part of C.
+struct Task<'j, 'a, T: 'static, B, E> {
+    job: &'j Job<'a, T, B, E>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
+impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Job { a, b, kernels, n, .. } = self.job;
+        let (k, width) = (a.cols(), kernels.width);
+        // K in equal stretches; at least one, so that an empty sum reaches the epilogue.
+        let stretches = k.div_ceil(DEPTH).max(1);
+        let depth = k.div_ceil(stretches);
+        let rows = self.rows.len().min(ROWS);
+        let packed = if b.ready().is_some() { 0 } else { self.panels.len().min(PANELS) * depth * width };
+        let tile_size = kernels.by_rows.len() * width;
+        let left_size = Left::<T>::scratch(rows + kernels.by_rows.len(), depth);
+
+        with_scratch(tile_size + packed + left_size, |scratch| {
+            let (tile, scratch) = scratch.split_at_mut(tile_size);
+            let (panel_space, left_space) = scratch.split_at_mut(packed);
+            let mut first = self.panels.start;
+            while first < self.panels.end {
+                let panels = first..if packed == 0 { self.panels.end } else { self.panels.end.min(first + PANELS) };
+                for stretch in 0..stretches {
+                    let depth = stretch * depth..k.min((stretch + 1) * depth);
+                    for (i, panel) in panels.clone().enumerate().take(if packed == 0 { 0 } else { PANELS }) {
+                        let n = panel * width..(*n).min((panel + 1) * width);
+                        let size = depth.len() * width;
+                        b.pack(S::LEVEL, depth.clone(), n, width, &mut panel_space[i * size..][..size]);
+                    }
+                    let mut row = self.rows.start;
+                    while row < self.rows.end {
+                        let block = row..self.rows.end.min(row + ROWS);
+                        let last = stretch + 1 == stretches;
+                        self.block(s, block.clone(), panels.clone(), depth.clone(), last, panel_space, left_space, tile);
+                        row = block.end;
+                    }
+                }
+                first = panels.end;
+            }
+        });
+    }
+}
+
+impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
+    /// Multiplies a block of rows, over a stretch of K, with the panels.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the innards of one loop nest")]
+    fn block<S: Simd>(
+        &self,
+        s: S,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        depth: Range<usize>,
+        last: bool,
+        panel_space: &[T],
+        left_space: &mut [T],
+        tile: &mut [T],
+    ) {
+        let &Job { c, c_step, n, a, b, epilogue, kernels, .. } = self.job;
+        let (width, k) = (kernels.width, a.cols());
+        // Tiles of equal height, rather than full ones and a thin rest.
+        let tiles = rows.len().div_ceil(kernels.by_rows.len());
+        let height = rows.len().div_ceil(tiles);
+        let left = Left::new(&a, rows.clone(), depth.clone(), height, left_space);
+        let functions = if left.by_rows() { kernels.by_rows } else { kernels.by_cols };
+        for (j, panel) in panels.enumerate() {
+            let col = panel * width;
+            let cols = width.min(n - col);
+            let right = match b.ready() {
+                Some(all) => &all[(panel * k + depth.start) * width..][..depth.len() * width],
+                None => &panel_space[j * depth.len() * width..][..depth.len() * width],
+            };
+            for i in 0..tiles {
+                let row = rows.start + i * height;
+                if row >= rows.end {
+                    break;
+                }
+                let height = height.min(rows.end - row);
+                // SAFETY: (row, col) is an element of C, whose rows × columns of this task nobody else touches.
+                let target = unsafe { c.add(row * c_step + col) };
+                let start = if depth.start > 0 { Start::Existing } else { epilogue.start() };
+                let whole = cols == width;
+                let (start, start_step) = match start {
+                    Start::Zero => (std::ptr::null(), 0),
+                    Start::Existing if whole => (target.cast_const(), c_step),
+                    Start::Existing => {
+                        for (i, out) in tile.chunks_exact_mut(width).enumerate().take(height) {
+                            // SAFETY: `cols` elements from column `col` of a row of C.
+                            let values = unsafe { std::slice::from_raw_parts(target.add(i * c_step), cols) };
+                            out[..cols].copy_from_slice(values);
+                        }
+                        (tile.as_ptr(), width)
+                    }
+                    Start::Columns(values) if whole => (values[col..][..width].as_ptr(), 0),
+                    Start::Columns(values) => {
+                        tile[..cols].copy_from_slice(&values[col..][..cols]);
+                        (tile.as_ptr(), 0)
+                    }
+                };
+                let direct = whole && (E::IDENTITY || !last);
+                let (out, out_step) = if direct { (target, c_step) } else { (tile.as_mut_ptr(), width) };
+                // SAFETY: the kernels belong to the running level. A: `height` rows of the block, laid out as `left`
+                // says. B: a panel of this depth. Start and C: `height` rows of a whole panel's width, in C itself only
+                // where that many columns are left, else in `tile`. The kernel reads all of `start` before it writes.
+                unsafe {
+                    let (a, step) = left.tile(i);
+                    functions[height - 1](Tile {
+                        k: depth.len(),
+                        a,
+                        step,
+                        b: right.as_ptr(),
+                        start,
+                        start_step,
+                        c: out,
+                        c_step: out_step,
+                    });
+                }
+                if !direct {
+                    for i in 0..height {
+                        for j in (0..cols).step_by(s.lanes::<T>()) {
+                            let mut values = s.load::<T>(&tile[i * width + j..]);
+                            if last {
+                                values = epilogue.apply(s, row + i, col + j, values);
+                            }
+                            // SAFETY: at most `cols − j` elements from column `col + j` of a row of C.
+                            unsafe {
+                                let to = target.add(i * c_step + j);
+                                if cols - j >= s.lanes::<T>() {
+                                    values.store_ptr(to);
+                                } else {
+                                    values.store_head(to, cols - j);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The right operand, as panels.
+
+use crate::matrix::MatRef;
+use crate::simd::{Element, Level};
+use std::ops::Range;
+
+/// A right operand that exists nowhere as a matrix, such as the patches of an image: it writes itself into panels.
+pub trait PackRhs<T>: Sync {
+    /// Rows: the length of the sums.
+    fn rows(&self) -> usize;
+
+    /// Columns.
+    fn cols(&self) -> usize;
+
+    /// Writes rows `k` of columns `n` into a panel: row by row, `width` elements each, of which the first `n.len()`
+    /// count (never more than `width`). The others may be left as they are: their results are dropped.
+    fn pack(&self, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]);
+}
+
+/// A [`PackRhs`] as the right operand of a product.
+#[derive(Debug, Clone, Copy)]
+pub struct Right<'a, P>(pub &'a P);
+
+/// What a product takes on the right: [`Packed`](super::Packed), [`MatRef`] or [`Right`].
+pub trait Panels<T>: Sync {
+    /// Rows.
+    fn rows(&self) -> usize;
+    /// Columns.
+    fn cols(&self) -> usize;
+    /// The level that it was packed for.
+    #[doc(hidden)]
+    fn level(&self) -> Option<Level> {
+        None
+    }
+    /// All panels, if they are ready.
+    #[doc(hidden)]
+    fn ready(&self) -> Option<&[T]> {
+        None
+    }
+    /// As [`PackRhs::pack`].
+    #[doc(hidden)]
+    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]);
+}
+
+impl<T, P: PackRhs<T>> Panels<T> for Right<'_, P> {
+    fn rows(&self) -> usize {
+        self.0.rows()
+    }
+    fn cols(&self) -> usize {
+        self.0.cols()
+    }
+    fn pack(&self, _: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
+        self.0.pack(k, n, width, panel);
+    }
+}
+
+impl<T: Element> Panels<T> for MatRef<'_, T> {
+    fn rows(&self) -> usize {
+        MatRef::rows(self)
+    }
+    fn cols(&self) -> usize {
+        MatRef::cols(self)
+    }
+    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
+        fill(level, self, k, n, width, panel);
+    }
+}
+
+/// Copies rows `k` of columns `n` of a matrix into a panel.
+pub(super) fn fill<T: Element>(
+    _level: Level,
+    b: &MatRef<'_, T>,
+    k: Range<usize>,
+    n: Range<usize>,
+    width: usize,
+    panel: &mut [T],
+) {
+    if k.is_empty() || n.is_empty() {
+        return;
+    }
+    let count = n.len();
+    if b.col_stride() == 1 {
+        for (row, out) in k.zip(panel.chunks_exact_mut(width)) {
+            out[..count].copy_from_slice(&b.from(row, n.start)[..count]);
+        }
+        return;
+    }
+    // A few rows at a time, so that both what is read and what is written stays in the cache.
+    const BLOCK: usize = 16;
+    for start in k.clone().step_by(BLOCK) {
+        let rows = BLOCK.min(k.end - start);
+        let out = &mut panel[(start - k.start) * width..][..rows * width];
+        for j in 0..count {
+            let column = b.from(start, n.start + j);
+            if b.row_stride() == 1 && rows == BLOCK {
+                for (i, &value) in column[..BLOCK].iter().enumerate() {
+                    out[i * width + j] = value;
+                }
+            } else {
+                for i in 0..rows {
+                    out[i * width + j] = column[i * b.row_stride()];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Layer norm over the last axis, forward and backward.
+
+use super::fold;
+use super::moments::row_moments;
+use crate::parallel::{self, Rows};
+use crate::simd::{self, Element, Kernel, Simd, Vector};
+
+/// y = (x − E\[x\]) / √(Var\[x\] + eps) · weight + bias in every row of `cols` elements.
+///
+/// Each row's mean and 1/√(Var\[x\] + eps) go to `mean` and `rstd`, for the backward pass.
+///
+/// # Panics
+/// The slices don't agree in their number of rows or columns.
+#[allow(clippy::too_many_arguments, reason = "three outputs, three inputs")]
+pub fn layer_norm<T: Element>(
+    y: &mut [T],
+    x: &[T],
+    cols: usize,
+    weight: Option<&[T]>,
+    bias: Option<&[T]>,
+    eps: f64,
+    mean: &mut [T],
+    rstd: &mut [T],
+) {
+    for parameter in [weight, bias].into_iter().flatten() {
+        assert!(parameter.len() == cols, "a parameter's length isn't the number of columns");
+    }
+    parallel::zip_rows(cols, (Rows(y, cols), Rows(x, cols), mean, rstd), |_, (y, x, mean, rstd)| {
+        simd::dispatch(Forward { y, x, cols, weight, bias, eps, mean, rstd });
+    });
+}
+
+struct Forward<'a, T> {
+    y: &'a mut [T],
+    x: &'a [T],
+    cols: usize,
+    weight: Option<&'a [T]>,
+    bias: Option<&'a [T]>,
+    eps: f64,
+    mean: &'a mut [T],
+    rstd: &'a mut [T],
+}
+
+impl<T: Element> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { y, x, cols, weight, bias, eps, mean, rstd } = self;
+        let rows = y.chunks_exact_mut(cols).zip(x.chunks_exact(cols)).zip(mean.iter_mut().zip(rstd));
+        for ((y, x), (mean, rstd)) in rows {
+            let var;
+            (*mean, var) = row_moments(s, x);
+            *rstd = T::ONE / (var + T::of(eps)).root();
+            let (m, r) = (s.splat(*mean), s.splat(*rstd));
+            match (weight, bias) {
+                (Some(w), Some(b)) => {
+                    simd::map3(s, y, x, w, b, #[inline(always)] |x: T::Vector<S>, w: T::Vector<S>, b: T::Vector<S>| {
+                        ((x - m) * r).mul_add(w, b)
+                    });
+                }
+                (Some(w), None) => {
+                    simd::map2(s, y, x, w, #[inline(always)] |x: T::Vector<S>, w: T::Vector<S>| (x - m) * r * w);
+                }
+                (None, Some(b)) => {
+                    simd::map2(s, y, x, b, #[inline(always)] |x: T::Vector<S>, b: T::Vector<S>| (x - m).mul_add(r, b));
+                }
+                (None, None) => simd::map1(s, y, x, #[inline(always)] |x: T::Vector<S>| (x - m) * r),
+            }
+        }
+    }
+}
+
+/// Which gradients [`layer_norm_backward`] writes: those that are `Some`.
+#[derive(Debug, Default)]
+pub struct LayerNormGradients<'a, T> {
+    /// Of the input: rows × columns.
+    pub dx: Option<&'a mut [T]>,
+    /// Of the weight: a value a column.
+    pub dweight: Option<&'a mut [T]>,
+    /// Of the bias: a value a column.
+    pub dbias: Option<&'a mut [T]>,
+}
+
+/// The most blocks of rows whose sums are then added up: fixed, so that the bits don't depend on the number of threads.
+const BLOCKS: usize = 32;
+
+/// Rows that share a pass over the columns' sums.
+const GROUP: usize = 4;
+
+/// The gradients of [`layer_norm`], from its input and the statistics that it gave.
+///
+/// With x̂ = (x − mean)·rstd and g = dy·weight: dx = rstd·(g − E\[g\] − x̂·E\[g·x̂\]), dweight = Σ dy·x̂ and dbias = Σ dy
+/// over all rows.
+///
+/// # Panics
+/// The slices don't agree in their number of rows or columns.
+pub fn layer_norm_backward<T: Element>(
+    gradients: LayerNormGradients<'_, T>,
+    dy: &[T],
+    x: &[T],
+    cols: usize,
+    weight: Option<&[T]>,
+    mean: &[T],
+    rstd: &[T],
+) {
+    let LayerNormGradients { dx, dweight, dbias } = gradients;
+    let rows = mean.len();
+    let whole = |slice: &[T]| slice.len() == rows * cols;
+    assert!(rstd.len() == rows && whole(dy) && whole(x), "slices that go in lock-step differ in length");
+    assert!(dx.as_deref().is_none_or(whole), "the gradient's length isn't the input's");
+    for parameter in [weight, dweight.as_deref(), dbias.as_deref()].into_iter().flatten() {
+        assert!(parameter.len() == cols, "a parameter's length isn't the number of columns");
+    }
+    let sums_wanted = dweight.is_some() || dbias.is_some();
+    if rows == 0 || cols == 0 {
+        [dweight, dbias].into_iter().flatten().for_each(|sum| sum.fill(T::ZERO));
+        return;
+    }
+
+    let block = rows.div_ceil(BLOCKS).next_multiple_of(GROUP);
+    let count = rows.div_ceil(block);
+    let mut partial = vec![T::ZERO; if sums_wanted { 2 * count * cols } else { 0 }];
+    let mut sums = partial.chunks_exact_mut(2 * cols);
+    let mut dx = dx.map(|dx| dx.chunks_mut(block * cols));
+    let blocks = (0..count).map(|i| {
+        let rows = i * block..rows.min((i + 1) * block);
+        let elements = rows.start * cols..rows.end * cols;
+        Backward {
+            dx: dx.as_mut().and_then(Iterator::next),
+            sums: sums.next(),
+            dy: &dy[elements.clone()],
+            x: &x[elements],
+            cols,
+            weight,
+            mean: &mean[rows.clone()],
+            rstd: &rstd[rows],
+        }
+    });
+    if rows * cols < parallel::THRESHOLD {
+        blocks.for_each(simd::dispatch);
+    } else {
+        parallel::for_each(blocks.collect(), simd::dispatch);
+    }
+
+    let (mut dweight, mut dbias) = (dweight, dbias);
+    for (which, total) in [&mut dweight, &mut dbias].into_iter().enumerate() {
+        if let Some(total) = total {
+            total.fill(T::ZERO);
+            for sums in partial.chunks_exact(2 * cols) {
+                for (total, &sum) in total.iter_mut().zip(&sums[which * cols..]) {
+                    *total += sum;
+                }
+            }
+        }
+    }
+}
+
+struct Backward<'a, T> {
+    dx: Option<&'a mut [T]>,
+    /// Σ dy·x̂, then Σ dy.
+    sums: Option<&'a mut [T]>,
+    dy: &'a [T],
+    x: &'a [T],
+    cols: usize,
+    weight: Option<&'a [T]>,
+    mean: &'a [T],
+    rstd: &'a [T],
+}
+
+impl<T: Element> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let rows = self.mean.len();
+        let mut row = 0;
+        while row + GROUP <= rows {
+            self.rows::<S, GROUP>(s, row);
+            row += GROUP;
+        }
+        while row < rows {
+            self.rows::<S, 1>(s, row);
+            row += 1;
+        }
+    }
+}
+
+impl<T: Element> Backward<'_, T> {
+    /// N rows, from `first` on.
+    #[inline(always)]
+    fn rows<S: Simd, const N: usize>(&mut self, s: S, first: usize) {
+        let cols = self.cols;
+        let (lanes, count) = (s.lanes::<T>(), T::of(cols as f64));
+        let (x, dy) = (self.x, self.dy);
+        let row = |i: usize| (first + i) * cols..(first + i + 1) * cols;
+        let mean: [T::Vector<S>; N] = std::array::from_fn(|i| s.splat(self.mean[first + i]));
+        let rstd: [T::Vector<S>; N] = std::array::from_fn(|i| s.splat(self.rstd[first + i]));
+
+        if let Some(dx) = self.dx.as_deref_mut() {
+            for i in 0..N {
+                let (x, dy) = (&x[row(i)], &dy[row(i)]);
+                let (mean, rstd) = (mean[i], rstd[i]);
+                let (sum, dot) = match self.weight {
+                    Some(w) => (
+                        fold(s, [dy, w], #[inline(always)] |[dy, w]: [T::Vector<S>; 2]| dy * w),
+                        fold(s, [dy, w, x], #[inline(always)] |[dy, w, x]: [T::Vector<S>; 3]| dy * w * (x - mean)),
+                    ),
+                    None => (
+                        fold(s, [dy], #[inline(always)] |[dy]: [T::Vector<S>; 1]| dy),
+                        fold(s, [dy, x], #[inline(always)] |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean)),
+                    ),
+                };
+                // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
+                let shift = s.splat(sum / count) * rstd;
+                let slope = s.splat(dot / count) * rstd * rstd * rstd;
+                let range = row(i);
+                let dx = &mut dx[range];
+                match self.weight {
+                    Some(w) => simd::map3(
+                        s,
+                        dx,
+                        x,
+                        dy,
+                        w,
+                        #[inline(always)]
+                        |x: T::Vector<S>, dy: T::Vector<S>, w: T::Vector<S>| {
+                            (x - mean).neg_mul_add(slope, (dy * w).mul_add(rstd, -shift))
+                        },
+                    ),
+                    None => simd::map2(s, dx, x, dy, #[inline(always)] |x: T::Vector<S>, dy: T::Vector<S>| {
+                        (x - mean).neg_mul_add(slope, dy.mul_add(rstd, -shift))
+                    }),
+                }
+            }
+        }
+
+        if let Some(sums) = self.sums.as_deref_mut() {
+            let (weight, bias) = sums.split_at_mut(cols);
+            for (j, (weight, bias)) in weight.chunks_mut(lanes).zip(bias.chunks_mut(lanes)).enumerate() {
+                let start = j * lanes;
+                let (mut w, mut b) = (s.load::<T>(weight), s.load::<T>(bias));
+                for i in 0..N {
+                    let x = s.load::<T>(&x[row(i)][start..]);
+                    let dy = s.load::<T>(&dy[row(i)][start..]);
+                    w = (dy * rstd[i]).mul_add(x - mean[i], w);
+                    b = b + dy;
+                }
+                w.store(weight);
+                b.store(bias);
+            }
+        }
+    }
+}

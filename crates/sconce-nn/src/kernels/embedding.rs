@@ -1,0 +1,64 @@
+//! Rows gathered, and their gradients added back.
+
+use candle_core::{Result, Tensor};
+use sconce_core::cpu::{self, Real};
+use sconce_core::{Backward, Function, Output, apply1};
+
+/// Rows `ids` of `weight`; the ids have been checked.
+pub(crate) fn forward<T: Real>(
+    weight: &Tensor,
+    ids: Vec<usize>,
+    padding_idx: Option<usize>,
+) -> Result<Tensor> {
+    apply1(
+        Gather::<T> {
+            ids,
+            padding_idx,
+            dims: weight.dims2()?,
+            dtype: Default::default(),
+        },
+        &[weight],
+    )
+}
+
+struct Gather<T> {
+    ids: Vec<usize>,
+    padding_idx: Option<usize>,
+    dims: (usize, usize),
+    dtype: std::marker::PhantomData<T>,
+}
+
+impl<T: Real> Function for Gather<T> {
+    type Saved = ();
+
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, ())> {
+        let weight = cpu::slice::<T>(&inputs[0])?;
+        let columns = self.dims.1;
+        let mut y = Vec::with_capacity(self.ids.len() * columns);
+        for &id in &self.ids {
+            y.extend_from_slice(&weight[id * columns..(id + 1) * columns]);
+        }
+        Ok((vec![Output::new(y, (self.ids.len(), columns))?], ()))
+    }
+
+    fn backward(&self, _: &Backward<()>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
+        let Some(grad) = &grads[0] else {
+            return Ok(vec![None]);
+        };
+        let grad = grad.contiguous()?;
+        let (rows, columns) = self.dims;
+        let mut sum = vec![T::zero(); rows * columns];
+        for (&id, grad) in self.ids.iter().zip(cpu::slice::<T>(&grad)?.chunks_exact(columns)) {
+            if Some(id) != self.padding_idx {
+                for (s, g) in sum[id * columns..(id + 1) * columns].iter_mut().zip(grad) {
+                    *s += *g;
+                }
+            }
+        }
+        Ok(vec![Some(Tensor::from_vec(sum, self.dims, grad.device())?)])
+    }
+}

@@ -1,0 +1,98 @@
+//! Layers that every family of sconce shares.
+//!
+//! They take candle's [`VarBuilder`](candle_nn::VarBuilder), implement candle's [`Module`](candle_core::Module) or, where
+//! training differs, [`ModuleT`](candle_core::ModuleT), and name and lay out their parameters as PyTorch does, so that its
+//! checkpoints load by name. Every gradient is checked against finite differences and against PyTorch's.
+//!
+//! - [`Linear`], [`Embedding`], [`Mlp`], [`Sequential`], [`Flatten`]
+//! - [`LayerNorm`], [`BatchNorm1d`], [`BatchNorm2d`], [`Dropout`]
+//! - [`Relu`], [`LeakyRelu`], [`Elu`], [`Gelu`], [`Silu`], [`Softplus`], [`Sigmoid`], [`Tanh`]; [`Activation`] picks one by name
+//! - [`softmax`], [`log_softmax`]
+//!
+//! On the CPU, in f32 and f64, each runs a kernel that is one node of the graph; elsewhere a composite of candle operations.
+//!
+//! ```
+//! use sconce_core::candle_core::{DType, Device, ModuleT, Tensor};
+//! use sconce_core::{ParamStore, backward};
+//! use sconce_nn::{Activation, Mlp, MlpConfig};
+//!
+//! let store = ParamStore::new(DType::F32, &Device::Cpu).seeded(0);
+//! let cfg = MlpConfig { activation: Activation::Tanh, ..MlpConfig::new(2, [8], 1) };
+//! let net = Mlp::new(&cfg, store.builder())?;
+//! let x = Tensor::new(&[[0f32, 1.], [1., 0.]], &Device::Cpu)?;
+//! let loss = net.forward_t(&x, true)?.sqr()?.mean_all()?;
+//! let gradients = backward(&loss, &store)?;
+//! assert!(gradients.missing().is_empty());
+//! # Ok::<(), sconce_core::Error>(())
+//! ```
+
+pub use sconce_core::{candle_core, candle_nn};
+
+mod activation;
+mod batch_norm;
+mod dropout;
+mod embedding;
+mod flatten;
+#[allow(
+    clippy::indexing_slicing,
+    reason = "loops whose bounds are checked once, where they start"
+)]
+mod kernels;
+mod layer_norm;
+mod linear;
+mod mlp;
+mod sequential;
+mod softmax;
+
+pub use activation::{Activation, Elu, Gelu, GeluForm, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
+pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig};
+pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingConfig};
+pub use flatten::Flatten;
+pub use layer_norm::{LayerNorm, LayerNormConfig};
+pub use linear::{Linear, LinearConfig, linear};
+pub use mlp::{Mlp, MlpConfig};
+pub use sequential::Sequential;
+pub use softmax::{log_softmax, softmax};
+
+fn dtype_error(
+    layer: &str,
+    argument: &'static str,
+    expected: candle_core::DType,
+    got: candle_core::DType,
+) -> candle_core::Error {
+    let expected = format!("{expected:?}, that of the parameters");
+    sconce_core::Error::DType {
+        layer: layer.to_string(),
+        argument,
+        expected,
+        got,
+    }
+    .into()
+}
+
+/// Lengths of axes as they stand in a shape.
+fn join(dims: &[usize]) -> String {
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Tensor;
+
+    /// ‖a − b‖ ≤ bound·‖b‖.
+    pub(crate) fn assert_close(a: &Tensor, b: &Tensor, bound: f64) {
+        let norm = |t: Tensor| {
+            t.sqr()
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap()
+                .sqrt()
+        };
+        assert_eq!(a.dims(), b.dims());
+        let (error, size) = (norm((a - b).unwrap()), norm(b.clone()));
+        assert!(error <= bound * size + 1e-300, "off by {error:e} of {size:e}");
+    }
+}

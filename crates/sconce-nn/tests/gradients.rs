@@ -1,0 +1,214 @@
+//! Every layer's gradients against finite differences, in f64, at odd sizes, batches above one and in several layouts.
+
+use candle_core::{D, DType, Device, Module, ModuleT, Result, Tensor};
+use sconce_core::{ParamStore, Parameters};
+use sconce_nn::*;
+use sconce_testkit::{GradCheck, Random, assert_gradients};
+
+/// Checks a layer's input and all its parameters, which start at random so that none is special.
+fn check(
+    shape: &[usize],
+    build: impl FnOnce(&ParamStore) -> Box<dyn ModuleT>,
+    may_be_zero: &'static [&'static str],
+) {
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(1);
+    let layer = build(&store);
+    let mut random = Random::new(2);
+    for (name, var) in store.named_parameters() {
+        let value = random.normal(var.shape(), DType::F64).unwrap();
+        store.set(&name, &value).unwrap();
+    }
+    let x = random.normal(shape, DType::F64).unwrap();
+    let check = GradCheck {
+        may_be_zero,
+        ..GradCheck::default()
+    };
+    check.assert(&[("x", &x)], &store.named_parameters(), |inputs: &[Tensor]| {
+        layer.forward_t(&inputs[0], true)
+    });
+}
+
+#[test]
+fn linear() {
+    for (shape, bias) in [
+        (&[5, 7][..], true),
+        (&[2, 3, 7], false),
+        (&[7], true),
+        (&[70, 7], true),
+    ] {
+        check(
+            shape,
+            |store| {
+                let cfg = LinearConfig {
+                    bias,
+                    ..LinearConfig::new(7, 33)
+                };
+                Box::new(Linear::new(&cfg, store.builder()).unwrap())
+            },
+            &[],
+        );
+    }
+}
+
+#[test]
+fn linear_with_tensors_of_ones_own() {
+    let mut random = Random::new(3);
+    let x = random.normal((5, 3), DType::F64).unwrap();
+    let weight = random.normal((4, 3), DType::F64).unwrap();
+    let bias = random.normal(4, DType::F64).unwrap();
+    assert_gradients(
+        &[("x", &x), ("weight", &weight), ("bias", &bias)],
+        |t: &[Tensor]| sconce_nn::linear(&t[0], &t[1], Some(&t[2])),
+    );
+}
+
+#[test]
+fn layer_norm() {
+    for (shape, normalized, bias, affine) in [
+        (&[3, 7][..], &[7][..], true, true),
+        (&[2, 3, 5], &[3, 5], false, true),
+        (&[2, 3, 5], &[5], true, false),
+        (&[2, 2, 3, 3], &[3], true, true),
+    ] {
+        check(
+            shape,
+            |store| {
+                let cfg = LayerNormConfig {
+                    bias,
+                    elementwise_affine: affine,
+                    eps: 1e-2,
+                    ..LayerNormConfig::new(normalized)
+                };
+                Box::new(LayerNorm::new(&cfg, store.builder()).unwrap())
+            },
+            &[],
+        );
+    }
+}
+
+#[test]
+fn batch_norm_in_training() {
+    for affine in [true, false] {
+        let cfg = BatchNormConfig {
+            affine,
+            eps: 1e-2,
+            ..BatchNormConfig::new(3)
+        };
+        check(
+            &[5, 3],
+            |store| Box::new(BatchNorm1d::new(&cfg, store.builder()).unwrap()),
+            &[],
+        );
+        check(
+            &[2, 3, 5],
+            |store| Box::new(BatchNorm1d::new(&cfg, store.builder()).unwrap()),
+            &[],
+        );
+        check(
+            &[2, 3, 5, 3],
+            |store| Box::new(BatchNorm2d::new(&cfg, store.builder()).unwrap()),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn batch_norm_in_evaluation() {
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(1);
+    let norm = BatchNorm2d::new(&BatchNormConfig::new(3), store.builder()).unwrap();
+    let mut random = Random::new(4);
+    let x = random.normal((2, 3, 3, 5), DType::F64).unwrap();
+    norm.forward_t(&(&x * 3.).unwrap(), true).unwrap();
+    GradCheck::default().assert(&[("x", &x)], &store.named_parameters(), |t: &[Tensor]| {
+        norm.forward_t(&t[0], false)
+    });
+}
+
+#[test]
+fn softmaxes_along_every_axis() {
+    let x = Random::new(5).normal((3, 5, 4), DType::F64).unwrap();
+    for dim in 0..3 {
+        assert_gradients(&[("x", &x)], |t: &[Tensor]| softmax(&t[0], dim));
+        assert_gradients(&[("x", &x)], |t: &[Tensor]| log_softmax(&t[0], dim));
+    }
+    assert_gradients(&[("x", &x)], |t: &[Tensor]| softmax(&t[0], D::Minus1));
+}
+
+#[test]
+fn activations() {
+    let x = (Random::new(6).normal((7, 9), DType::F64).unwrap() * 2.).unwrap();
+    let all: &[&dyn Fn(&Tensor) -> Result<Tensor>] = &[
+        &|x| Relu.forward(x),
+        &|x| LeakyRelu { negative_slope: 0.2 }.forward(x),
+        &|x| Elu { alpha: 0.7 }.forward(x),
+        &|x| {
+            Gelu {
+                approximate: GeluForm::None,
+            }
+            .forward(x)
+        },
+        &|x| {
+            Gelu {
+                approximate: GeluForm::Tanh,
+            }
+            .forward(x)
+        },
+        &|x| Silu.forward(x),
+        &|x| {
+            Softplus {
+                beta: 2.,
+                threshold: 3.,
+            }
+            .forward(x)
+        },
+        &|x| Sigmoid.forward(x),
+        &|x| Tanh.forward(x),
+    ];
+    for f in all {
+        assert_gradients(&[("x", &x)], |t: &[Tensor]| f(&t[0]));
+    }
+}
+
+#[test]
+fn embedding() {
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(1);
+    let cfg = EmbeddingConfig {
+        padding_idx: None,
+        ..EmbeddingConfig::new(6, 5)
+    };
+    let layer = Embedding::new(&cfg, store.builder()).unwrap();
+    let ids = Tensor::new(&[[0i64, 2, 5], [2, 2, 1]], &Device::Cpu).unwrap();
+    sconce_testkit::assert_parameter_gradients(&[], &store.named_parameters(), |_: &[Tensor]| {
+        layer.forward(&ids)
+    });
+}
+
+#[test]
+fn mlp() {
+    for hidden in [vec![], vec![5], vec![6, 3]] {
+        check(
+            &[4, 3],
+            |store| {
+                let cfg = MlpConfig {
+                    activation: Activation::Tanh,
+                    ..MlpConfig::new(3, hidden, 2)
+                };
+                Box::new(Mlp::new(&cfg, store.builder()).unwrap())
+            },
+            &[],
+        );
+    }
+}
+
+#[test]
+fn flatten_and_sequential() {
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(1);
+    let net = Sequential::new()
+        .push(Tanh)
+        .push(Flatten::default())
+        .push(Linear::new(&LinearConfig::new(12, 3), store.builder()).unwrap());
+    let x = Random::new(7).normal((2, 3, 4), DType::F64).unwrap();
+    GradCheck::default().assert(&[("x", &x)], &store.named_parameters(), |t: &[Tensor]| {
+        net.forward_t(&t[0], true)
+    });
+}

@@ -1,0 +1,282 @@
+//! What all rules share: walking the parameters, their state by name, and one parallel pass over many tensors.
+
+mod pass;
+
+use crate::kernels::Chunk;
+use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
+use sconce_core::cpu::{Real, has_kernel};
+use sconce_core::{Error, Gradients, Parameters, Result};
+use std::collections::{HashMap, HashSet};
+
+/// The most state tensors that a rule keeps for a parameter.
+pub(crate) const STATES: usize = 3;
+
+/// An update rule: what one step does to one tensor.
+pub(crate) trait Rule: Send + Sync + 'static {
+    /// What a step depends on besides the tensors.
+    type Constants: Copy + Send + Sync;
+    /// The rule's name in errors.
+    const NAME: &'static str;
+    /// Whether the number of steps taken is part of the state.
+    const COUNTS_STEPS: bool;
+
+    fn learning_rate(&self) -> f64;
+
+    fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape and at first zero.
+    fn state_names(&self) -> &'static [&'static str];
+
+    /// The constants of a parameter's step number `step`, counted from 1.
+    fn constants(&self, step: u64) -> Self::Constants;
+
+    /// One step on a stretch of a tensor.
+    fn kernel<T: Real>(constants: &Self::Constants, chunk: Chunk<'_, T>);
+
+    /// The same from candle operations: gives the parameter's new value and changes the state.
+    fn composite(
+        constants: &Self::Constants,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &mut [Tensor],
+    ) -> candle_core::Result<Tensor>;
+}
+
+/// A rule with the parameters it works on.
+pub(crate) struct Engine<R> {
+    pub(crate) rule: R,
+    slots: Vec<Slot>,
+    index: HashMap<String, usize>,
+}
+
+struct Slot {
+    name: String,
+    var: Var,
+    state: Option<State>,
+}
+
+/// What a rule remembers of one parameter.
+struct State {
+    step: u64,
+    values: Values,
+}
+
+enum Values {
+    F32([Vec<f32>; STATES]),
+    F64([Vec<f64>; STATES]),
+    Tensors(Vec<Tensor>),
+}
+
+impl<R: Rule> Engine<R> {
+    pub(crate) fn new<P: Parameters + ?Sized>(rule: R, parameters: &P) -> Self {
+        // All of them, since what is frozen now may be trained later.
+        let slots: Vec<Slot> = parameters
+            .named_tensors()
+            .into_iter()
+            .map(|(name, var)| Slot {
+                name,
+                var,
+                state: None,
+            })
+            .collect();
+        let index = slots
+            .iter()
+            .enumerate()
+            .map(|(i, slot)| (slot.name.clone(), i))
+            .collect();
+        Self { rule, slots, index }
+    }
+
+    pub(crate) fn step(&mut self, gradients: &Gradients) -> Result<()> {
+        check_rate(R::NAME, self.rule.learning_rate())?;
+        let gradients = self.checked(gradients)?;
+        let names = self.rule.state_names();
+        let mut constants = None;
+        let mut updates = Vec::with_capacity(gradients.len());
+        for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
+            let Some(gradient) = gradient else { continue };
+            if slot.state.is_none() {
+                slot.state = Some(State::new(&slot.var, names.len())?);
+            }
+            let Some(state) = &mut slot.state else { continue };
+            state.step += 1;
+            // Parameters nearly always are at the same step, and powers are dear beside a small tensor's update.
+            let constants = match constants {
+                Some((step, constants)) if step == state.step => constants,
+                _ => constants.insert((state.step, self.rule.constants(state.step))).1,
+            };
+            match &mut state.values {
+                Values::Tensors(values) => composite_step::<R>(&constants, &slot.var, &gradient, values)?,
+                values => updates.push(pass::Update {
+                    var: &slot.var,
+                    gradient,
+                    values,
+                    constants,
+                }),
+            }
+        }
+        pass::run::<R>(updates)
+    }
+
+    /// Each slot's gradient, contiguous and in memory of its own; or the first error among them.
+    fn checked(&self, gradients: &Gradients) -> Result<Vec<Option<Tensor>>> {
+        let mut found = vec![None; self.slots.len()];
+        let written: HashSet<usize> = self.slots.iter().filter_map(|slot| address(&slot.var)).collect();
+        for (name, gradient) in gradients.iter() {
+            let (Some(slot), Some(place)) = self
+                .index
+                .get(name)
+                .map_or((None, None), |&i| (self.slots.get(i), found.get_mut(i)))
+            else {
+                let expected = format!("the name of a parameter that {}::new was given", R::NAME);
+                return Err(Error::config(R::NAME, "gradient", name, expected));
+            };
+            if gradient.dims() != slot.var.dims() {
+                let expected = format!("{:?}, the parameter's", slot.var.dims());
+                return Err(Error::shape(
+                    format!("{name} ({})", R::NAME),
+                    "gradient",
+                    expected,
+                    gradient.dims(),
+                ));
+            }
+            if gradient.dtype() != slot.var.dtype() {
+                return Err(Error::DType {
+                    layer: format!("{name} ({})", R::NAME),
+                    argument: "gradient",
+                    expected: format!("{:?}, the parameter's", slot.var.dtype()),
+                    got: gradient.dtype(),
+                });
+            }
+            // A function may hand out a parameter itself as a gradient; it would change while it is read.
+            *place = Some(match address(gradient) {
+                Some(address) if written.contains(&address) => gradient.force_contiguous()?,
+                _ => gradient.contiguous()?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Copies of the state, by parameter and PyTorch's name of it.
+    pub(crate) fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut all = Vec::new();
+        for Slot { name, var, state } in &self.slots {
+            let Some(State { step, values }) = state else {
+                continue;
+            };
+            let names = self.rule.state_names();
+            if R::COUNTS_STEPS {
+                all.push((
+                    format!("{name}.step"),
+                    Tensor::new(*step as f64, &candle_core::Device::Cpu)?,
+                ));
+            }
+            for (i, state_name) in names.iter().enumerate() {
+                let tensor = match values {
+                    Values::F32(values) => values
+                        .get(i)
+                        .map(|v| Tensor::from_slice(v, var.dims(), var.device())),
+                    Values::F64(values) => values
+                        .get(i)
+                        .map(|v| Tensor::from_slice(v, var.dims(), var.device())),
+                    Values::Tensors(values) => values.get(i).map(Tensor::copy),
+                };
+                if let Some(tensor) = tensor {
+                    all.push((format!("{name}.{state_name}"), tensor?));
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl State {
+    fn new(var: &Var, count: usize) -> Result<Self> {
+        let lengths: [usize; STATES] = std::array::from_fn(|i| if i < count { var.elem_count() } else { 0 });
+        let values = match var.dtype() {
+            DType::F32 if has_kernel(var) => Values::F32(lengths.map(|n| vec![0.; n])),
+            DType::F64 if has_kernel(var) => Values::F64(lengths.map(|n| vec![0.; n])),
+            dtype => {
+                let zeros = || Tensor::zeros(var.shape(), working_dtype(dtype), var.device());
+                Values::Tensors((0..count).map(|_| zeros()).collect::<candle_core::Result<_>>()?)
+            }
+        };
+        Ok(Self { step: 0, values })
+    }
+}
+
+/// Where a CPU tensor's memory begins.
+fn address(tensor: &Tensor) -> Option<usize> {
+    match &*tensor.storage_and_layout().0 {
+        Storage::Cpu(CpuStorage::F32(values)) => Some(values.as_ptr().addr()),
+        Storage::Cpu(CpuStorage::F64(values)) => Some(values.as_ptr().addr()),
+        _ => None,
+    }
+}
+
+/// Half-precision moments would lose most small gradients.
+fn working_dtype(dtype: DType) -> DType {
+    match dtype {
+        DType::F16 | DType::BF16 => DType::F32,
+        other => other,
+    }
+}
+
+fn composite_step<R: Rule>(
+    constants: &R::Constants,
+    var: &Var,
+    gradient: &Tensor,
+    state: &mut [Tensor],
+) -> Result<()> {
+    let dtype = working_dtype(var.dtype());
+    let parameter = var.as_detached_tensor().to_dtype(dtype)?;
+    let updated = R::composite(constants, &parameter, &gradient.detach().to_dtype(dtype)?, state)?;
+    Ok(var.set(&updated.to_dtype(var.dtype())?)?)
+}
+
+/// An error unless an option is a finite number, not negative.
+pub(crate) fn check_not_negative(rule: &'static str, field: &'static str, value: f64) -> Result<()> {
+    if value.is_finite() && value >= 0. {
+        return Ok(());
+    }
+    Err(Error::config(rule, field, value, "a finite number, at least 0"))
+}
+
+/// What `learning_rate` must be, checked where a rule is made and again before each step.
+fn check_rate(rule: &'static str, value: f64) -> Result<()> {
+    check_not_negative(rule, "lr", value)
+}
+
+/// The public face of a rule that is a struct around its [`Engine`].
+macro_rules! optimizer {
+    ($name:ident) => {
+        impl $crate::Optimize for $name {
+            fn step(&mut self, gradients: &sconce_core::Gradients) -> sconce_core::Result<()> {
+                self.0.step(gradients)
+            }
+
+            fn learning_rate(&self) -> f64 {
+                $crate::engine::Rule::learning_rate(&self.0.rule)
+            }
+
+            fn set_learning_rate(&mut self, learning_rate: f64) {
+                $crate::engine::Rule::set_learning_rate(&mut self.0.rule, learning_rate);
+            }
+        }
+
+        impl $name {
+            /// A copy of the state: each tensor under its parameter's name and PyTorch's name of it, as in
+            /// `fc1.weight.exp_avg`. Parameters that had no gradient yet have none.
+            ///
+            /// # Errors
+            /// Those of candle's copy.
+            pub fn state(&self) -> sconce_core::Result<Vec<(String, candle_core::Tensor)>> {
+                self.0.state()
+            }
+        }
+    };
+}
+pub(crate) use optimizer;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,44 @@
+//! Optimisers for candle: [`Sgd`] with momentum and [`Adam`], each step one pass over memory.
+//!
+//! An optimiser is made for the parameters of a [`ParamStore`](sconce_core::ParamStore) or of candle's
+//! [`VarMap`](sconce_core::candle_nn::VarMap), and changes them in place by the gradients that [`backward`](sconce_core::backward) gave.
+//! Names, defaults and the order of operations are PyTorch's, so trajectories agree with it.
+//!
+//! ```
+//! use sconce_core::candle_core::{DType, Device};
+//! use sconce_core::{Init, ParamStore, backward, param};
+//! use sconce_optim::{Adam, AdamConfig, Optimize};
+//!
+//! let store = ParamStore::new(DType::F32, &Device::Cpu);
+//! let w = param(&store.builder(), 3, "w", &Init::Const(1.))?;
+//! let mut adam = Adam::new(&AdamConfig { lr: 0.1, ..AdamConfig::default() }, &store)?;
+//! for _ in 0..100 {
+//!     let loss = (w.tensor() - 2.)?.sqr()?.sum_all()?;
+//!     adam.step(&backward(&loss, &store)?)?;
+//! }
+//! assert!((w.value().to_vec1::<f32>()?[0] - 2.).abs() < 0.05);
+//! # Ok::<(), sconce_core::Error>(())
+//! ```
+//!
+//! # State
+//! A rule owns its state, such as Adam's moments: it is made at a parameter's first gradient, in the parameter's element
+//! type, and listed by `state` under PyTorch's names. A parameter without a gradient is skipped and has none.
+//!
+//! # Speed
+//! On the CPU, in `f32` and `f64`, parameter, gradient and state are read and written once, in parallel; small tensors
+//! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
+//! operations, for `f16` and `bf16` in `f32`.
+
+mod adam;
+mod engine;
+#[allow(
+    clippy::indexing_slicing,
+    reason = "numeric loops over slices of equal length"
+)]
+mod kernels;
+mod optimize;
+mod sgd;
+
+pub use adam::{Adam, AdamConfig};
+pub use optimize::Optimize;
+pub use sgd::{Sgd, SgdConfig};

@@ -1,0 +1,229 @@
+//! Stochastic gradient descent, with momentum.
+
+use crate::engine::{Engine, Rule, check_not_negative, optimizer};
+use crate::kernels::{self, Chunk};
+use candle_core::Tensor;
+use sconce_core::cpu::Real;
+use sconce_core::{Error, Parameters, Result};
+
+/// Options of [`Sgd`]; the defaults are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SgdConfig {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Momentum μ: how much of the last direction is kept.
+    pub momentum: f64,
+    /// Dampening τ: how much of the gradient is left out of the direction, from the second step on.
+    pub dampening: f64,
+    /// Weight decay λ, added to the gradient as λ·θ.
+    pub weight_decay: f64,
+    /// Nesterov momentum: look one step ahead along the direction.
+    pub nesterov: bool,
+    /// Climb instead of descending.
+    pub maximize: bool,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        Self {
+            lr: 1e-3,
+            momentum: 0.,
+            dampening: 0.,
+            weight_decay: 0.,
+            nesterov: false,
+            maximize: false,
+        }
+    }
+}
+
+/// Stochastic gradient descent, with momentum if asked for.
+///
+/// g ← ±∂L/∂θ + λθ, b ← μb + (1 − τ)g (at first b ← g), θ ← θ − ηb; with Nesterov's momentum θ ← θ − η(g + μb), without
+/// momentum θ ← θ − ηg.
+///
+/// # Parameters
+/// State, with momentum: `momentum_buffer` (b), of the parameter's shape.
+///
+/// # Errors
+/// `new`: `lr`, `momentum` or `weight_decay` is negative, `dampening` isn't finite; `nesterov` without momentum or with
+/// dampening.
+///
+/// # Source
+/// Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013; `torch.optim.SGD`
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{DType, Device};
+/// use sconce_core::{Init, ParamStore, backward, param};
+/// use sconce_optim::{Optimize, Sgd, SgdConfig};
+/// let store = ParamStore::new(DType::F64, &Device::Cpu);
+/// let w = param(&store.builder(), 1, "w", &Init::Const(0.))?;
+/// let mut sgd = Sgd::new(&SgdConfig { lr: 1., momentum: 0.9, ..SgdConfig::default() }, &store)?;
+/// for expected in [-1., -2.9, -5.61] {
+///     sgd.step(&backward(&w.tensor().sum_all()?, &store)?)?;
+///     assert!((w.value().to_vec1::<f64>()?[0] - expected).abs() < 1e-12);
+/// }
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub struct Sgd(Engine<Settings>);
+
+impl Sgd {
+    /// A rule for the parameters of a store.
+    ///
+    /// # Errors
+    /// See [`Sgd`].
+    pub fn new<P: Parameters + ?Sized>(cfg: &SgdConfig, parameters: &P) -> Result<Self> {
+        for (field, value) in [
+            ("lr", cfg.lr),
+            ("momentum", cfg.momentum),
+            ("weight_decay", cfg.weight_decay),
+        ] {
+            check_not_negative(Settings::NAME, field, value)?;
+        }
+        if !cfg.dampening.is_finite() {
+            return Err(Error::config(
+                Settings::NAME,
+                "dampening",
+                cfg.dampening,
+                "a finite number",
+            ));
+        }
+        if cfg.nesterov && cfg.momentum == 0. {
+            let expected = "false, or a momentum above 0";
+            return Err(Error::config(Settings::NAME, "nesterov", cfg.nesterov, expected));
+        }
+        if cfg.nesterov && cfg.dampening != 0. {
+            let expected = "0 with nesterov";
+            return Err(Error::config(
+                Settings::NAME,
+                "dampening",
+                cfg.dampening,
+                expected,
+            ));
+        }
+        Ok(Self(Engine::new(Settings(*cfg), parameters)))
+    }
+}
+
+optimizer!(Sgd);
+
+struct Settings(SgdConfig);
+
+/// What a step depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Constants {
+    pub(crate) lr: f64,
+    pub(crate) weight_decay: f64,
+    /// 1, or −1 to climb.
+    pub(crate) sign: f64,
+    pub(crate) momentum: Option<Momentum>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Momentum {
+    /// How much of the buffer is kept.
+    pub(crate) keep: f64,
+    /// How much of the gradient is added to it.
+    pub(crate) add: f64,
+    /// How much of the buffer is added to the gradient; without it the buffer itself is the direction.
+    pub(crate) ahead: Option<f64>,
+}
+
+impl Rule for Settings {
+    type Constants = Constants;
+    const NAME: &'static str = "Sgd";
+    const COUNTS_STEPS: bool = false;
+
+    fn learning_rate(&self) -> f64 {
+        self.0.lr
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.0.lr = learning_rate;
+    }
+
+    fn state_names(&self) -> &'static [&'static str] {
+        if self.0.momentum == 0. {
+            &[]
+        } else {
+            &["momentum_buffer"]
+        }
+    }
+
+    fn constants(&self, step: u64) -> Constants {
+        let SgdConfig {
+            lr,
+            momentum,
+            dampening,
+            weight_decay,
+            nesterov,
+            maximize,
+        } = self.0;
+        // The first step sets the buffer to the gradient, whatever the dampening.
+        let (keep, add) = if step == 1 {
+            (0., 1.)
+        } else {
+            (momentum, 1. - dampening)
+        };
+        Constants {
+            lr,
+            weight_decay,
+            sign: if maximize { -1. } else { 1. },
+            momentum: (momentum != 0.).then_some(Momentum {
+                keep,
+                add,
+                ahead: nesterov.then_some(momentum),
+            }),
+        }
+    }
+
+    fn kernel<T: Real>(constants: &Constants, chunk: Chunk<'_, T>) {
+        kernels::sgd(constants, chunk);
+    }
+
+    fn composite(
+        constants: &Constants,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &mut [Tensor],
+    ) -> candle_core::Result<Tensor> {
+        let mut direction = ((gradient * constants.sign)? + (parameter * constants.weight_decay)?)?;
+        if let (Some(momentum), [buffer]) = (constants.momentum, state) {
+            *buffer = ((&*buffer * momentum.keep)? + (&direction * momentum.add)?)?;
+            direction = match momentum.ahead {
+                Some(ahead) => (direction + (&*buffer * ahead)?)?,
+                None => buffer.clone(),
+            };
+        }
+        parameter - (direction * constants.lr)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::assert_kernel_is_composite;
+
+    #[test]
+    fn kernel_is_composite() {
+        for (momentum, dampening, nesterov) in [
+            (0., 0., false),
+            (0.9, 0., false),
+            (0.9, 0.3, false),
+            (0.9, 0., true),
+        ] {
+            for (weight_decay, maximize) in [(0., false), (0.1, false), (0.1, true)] {
+                assert_kernel_is_composite(|| {
+                    Settings(SgdConfig {
+                        lr: 0.1,
+                        momentum,
+                        dampening,
+                        weight_decay,
+                        nesterov,
+                        maximize,
+                    })
+                });
+            }
+        }
+    }
+}

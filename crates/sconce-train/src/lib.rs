@@ -1,0 +1,1 @@
+//! A training loop for candle: fit, evaluate, predict.

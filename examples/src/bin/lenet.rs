@@ -1,0 +1,2 @@
+//! LeNet-5.
+fn main() {}

@@ -1,0 +1,179 @@
+"""PyTorch's side of `cargo xtask bench`: peer.py ENTRY THREADS.
+
+It speaks as our worker does (xtask/src/bench/rows/worker.rs): a line of JSON with what a step computes, then for every line
+read, a number of steps, a line with the median time of a step in milliseconds. A class per row, called after it; PyTorch is
+used as its users use it, eager, with its fastest optimisers.
+"""
+
+import json
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+
+def series(count, seed):
+    """The numbers of `inputs::value`, to the bit."""
+    return ((torch.arange(count) * 7919 + seed * 104729) % 2003).double() / 2003 - 0.5
+
+
+def values(shape, seed):
+    return series(torch.Size(shape).numel(), seed).float().reshape(shape)
+
+
+def summary(tensor):
+    """Length of a result, and the cosine of its angle to a fixed vector."""
+    x = tensor.detach().flatten().double()
+    h = series(x.numel(), 99)
+    norm, own = x.norm().item(), h.norm().item()
+    return norm, (x @ h).item() / (norm * own) if norm * own > 0 else 0.0
+
+
+class Layer:
+    """Forward and backward of a function from a given gradient of its output."""
+
+    def __init__(self, forward, parameters, input_shape, output_shape):
+        self.forward = forward
+        self.parameters = parameters
+        with torch.no_grad():
+            for i, parameter in enumerate(parameters.values()):
+                parameter.copy_(values(parameter.shape, 10 + i))
+        self.input = values(input_shape, 1).requires_grad_()
+        self.gradient = values(output_shape, 2)
+
+    def step(self):
+        self.input.grad = None
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        output = self.forward(self.input)
+        output.backward(self.gradient)
+        return output
+
+    def results(self):
+        results = {"output": self.step(), "gradient of input": self.input.grad}
+        for name, parameter in self.parameters.items():
+            results[f"gradient of {name}"] = parameter.grad
+        return results
+
+
+def linear(shape):
+    rows, inputs, outputs = shape
+    layer = torch.nn.Linear(inputs, outputs)
+    return Layer(layer, dict(layer.named_parameters()), (rows, inputs), (rows, outputs))
+
+
+def layernorm(_):
+    layer = torch.nn.LayerNorm(1024)
+    return Layer(layer, dict(layer.named_parameters()), (4096, 1024), (4096, 1024))
+
+
+def softmax(_):
+    return Layer(lambda x: F.softmax(x, -1), {}, (4096, 1024), (4096, 1024))
+
+
+class products:
+    def __init__(self, shape):
+        rows, inputs, outputs = shape
+        self.input = values((rows, inputs), 1)
+        self.weight = values((outputs, inputs), 2)
+
+    def step(self):
+        with torch.no_grad():
+            return F.linear(self.input, self.weight)
+
+    def results(self):
+        return {"output": self.step()}
+
+
+class LeNet(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(1, 6, 5)
+        self.conv2 = torch.nn.Conv2d(6, 16, 5)
+        self.fc1 = torch.nn.Linear(256, 120)
+        self.fc2 = torch.nn.Linear(120, 84)
+        self.fc3 = torch.nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(torch.sigmoid(self.conv1(x)), 2)
+        x = F.max_pool2d(torch.sigmoid(self.conv2(x)), 2)
+        x = torch.sigmoid(self.fc1(x.flatten(1)))
+        x = torch.sigmoid(self.fc2(x))
+        return self.fc3(x)
+
+
+class lenet:
+    def __init__(self, _):
+        self.net = LeNet()
+        with torch.no_grad():
+            for i, parameter in enumerate(self.net.parameters()):
+                parameter.copy_(values(parameter.shape, 10 + i))
+        self.rule = torch.optim.SGD(self.net.parameters(), lr=0.1, fused=True)
+        self.images = values((64, 1, 28, 28), 1)
+        self.labels = torch.arange(64) % 10
+
+    def step(self):
+        self.rule.zero_grad()
+        loss = F.cross_entropy(self.net(self.images), self.labels)
+        loss.backward()
+        self.rule.step()
+        return loss
+
+    def results(self):
+        results = {"loss": self.step()}
+        for name, parameter in self.net.named_parameters():
+            results[f"{name} after a step"] = parameter
+        return results
+
+
+class Adam:
+    def __init__(self, count, size):
+        self.parameters = [torch.nn.Parameter(values((size,), 10 + i)) for i in range(count)]
+        for i, parameter in enumerate(self.parameters):
+            parameter.grad = values((size,), 5 + i)
+        self.rule = torch.optim.Adam(self.parameters, fused=True)
+
+    def step(self):
+        self.rule.step()
+
+    def results(self):
+        self.step()
+        last = len(self.parameters) - 1
+        return {f"tensor {i} after a step": self.parameters[i] for i in (0, last)}
+
+
+ROWS = {
+    "lenet": lenet,
+    "linear": linear,
+    "layernorm": layernorm,
+    "softmax": softmax,
+    "adam": lambda _: Adam(10, 1_000_000),
+    "adam-small": lambda _: Adam(2000, 5000),
+    "products": products,
+}
+
+
+def median_ms(work, steps):
+    for _ in range((steps + 9) // 10):
+        work.step()
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        work.step()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[steps // 2] * 1e3
+
+
+def main(entry, threads):
+    torch.set_num_threads(int(threads))
+    row, _, shape = entry.partition("/")
+    work = ROWS[row]([int(size) for size in shape.split("x") if size])
+    results = [[name, *summary(tensor)] for name, tensor in work.results().items()]
+    print(json.dumps({"results": results}), flush=True)
+    for line in sys.stdin:
+        print(median_ms(work, int(line)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

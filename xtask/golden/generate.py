@@ -1,0 +1,38 @@
+"""Writes the golden sets: generate.py CRATES_FOLDER [FAMILY…]. Run it through `cargo xtask golden`."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+import act
+import conv
+import losses
+import norm
+import optim
+import pool
+
+# family: what makes it, and the crate whose tests read it
+FAMILIES = {
+    "act": (act.generate, "sconce-nn"),
+    "conv": (conv.generate, "sconce-cnn"),
+    "losses": (losses.generate, "sconce-losses"),
+    "norm": (norm.generate, "sconce-nn"),
+    "optim": (optim.generate, "sconce-optim"),
+    "pool": (pool.generate, "sconce-cnn"),
+}
+
+
+def main(crates, names):
+    unknown = [name for name in names if name not in FAMILIES]
+    if unknown:
+        raise SystemExit(f"no family {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    for name in names or FAMILIES:
+        generate, crate = FAMILIES[name]
+        generate().save(Path(crates) / crate / "tests" / "golden")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,50 @@
+"""Update rules: 40 steps on ((A·w + c − b)²).mean() + (w⁴).mean(), the parameters after each."""
+
+import torch
+
+from case_set import CaseSet, normal
+
+CONFIGS = [
+    {"kind": "SGD", "lr": 0.1},
+    {"kind": "SGD", "lr": 0.1, "weight_decay": 0.05},
+    {"kind": "SGD", "lr": 0.1, "momentum": 0.9},
+    {"kind": "SGD", "lr": 0.1, "momentum": 0.8, "dampening": 0.3},
+    {"kind": "SGD", "lr": 0.1, "momentum": 0.8, "nesterov": True},
+    {"kind": "SGD", "lr": 0.1, "momentum": 0.8, "nesterov": True, "weight_decay": 0.05},
+    {"kind": "SGD", "lr": 0.05, "momentum": 0.5, "dampening": 1.0, "weight_decay": 0.1},
+    {"kind": "SGD", "lr": 0.002, "maximize": True},
+    {"kind": "SGD", "lr": 0.001, "momentum": 0.5, "weight_decay": 0.1, "maximize": True},
+    {"kind": "Adam", "lr": 0.03},
+    {"kind": "Adam", "lr": 0.1, "betas": [0.8, 0.95]},
+    {"kind": "Adam", "lr": 0.1, "betas": [0.0, 0.9]},
+    {"kind": "Adam", "lr": 0.03, "eps": 1e-3},
+    {"kind": "Adam", "lr": 0.03, "weight_decay": 0.1},
+    {"kind": "Adam", "lr": 0.2, "amsgrad": True},
+    {"kind": "Adam", "lr": 0.03, "amsgrad": True, "weight_decay": 0.1},
+    {"kind": "Adam", "lr": 0.01, "maximize": True},
+    {"kind": "Adam", "lr": 0.01, "amsgrad": True, "weight_decay": 0.01, "maximize": True},
+    {"kind": "AdamW", "lr": 0.03},
+    {"kind": "AdamW", "lr": 0.03, "betas": [0.8, 0.95], "weight_decay": 0.2},
+    {"kind": "AdamW", "lr": 0.03, "amsgrad": True, "weight_decay": 0.0},
+]
+
+
+def generate():
+    cases = CaseSet("optim")
+    for config in CONFIGS:
+        rng = cases.generator()
+        start = {"A": normal(rng, 6, 4), "b": normal(rng, 6, 3), "w0": normal(rng, 4, 3), "c0": normal(rng, 3)}
+        w, c = start["w0"].clone().requires_grad_(), start["c0"].clone().requires_grad_()
+        options = {name: value for name, value in config.items() if name != "kind"}
+        rule = getattr(torch.optim, config["kind"])([w, c], **options)
+        trajectory = []
+        for _ in range(40):
+            rule.zero_grad()
+            (((start["A"] @ w + c - start["b"]) ** 2).mean() + (w**4).mean()).backward()
+            rule.step()
+            trajectory.append(torch.cat([w.detach().flatten(), c.detach().flatten()]))
+        trajectory = torch.stack(trajectory)
+        if not trajectory.isfinite().all():
+            raise SystemExit(f"optim: {config} diverges; choose a smaller lr")
+        cases.add(config, **start, trajectory=trajectory)
+    return cases

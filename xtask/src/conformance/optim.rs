@@ -1,0 +1,70 @@
+//! Update rules: 40 steps on ((A·w + c − b)²).mean() + (w⁴).mean().
+
+use sconce::core::candle_core::Tensor;
+use sconce::core::{Init, Param, ParamStore, backward, param};
+use sconce::optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
+
+use super::{Results, Setting, Stop};
+
+const STEPS: usize = 40;
+
+pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
+    let store = setting.store();
+    let (a, b) = (setting.tensor("A")?, setting.tensor("b")?);
+    let w = start(&store, "w", &setting.tensor("w0")?)?;
+    let c = start(&store, "c", &setting.tensor("c0")?)?;
+    let mut rule = rule(setting, &store)?;
+    let mut trajectory = Vec::with_capacity(STEPS);
+    for _ in 0..STEPS {
+        let residual = (a.matmul(&w.tensor())?.broadcast_add(&c.tensor())? - &b)?;
+        let loss = (residual.sqr()?.mean_all()? + w.tensor().sqr()?.sqr()?.mean_all()?)?;
+        rule.step(&backward(&loss, &store)?)?;
+        trajectory.push(Tensor::cat(
+            &[w.value().flatten_all()?, c.value().flatten_all()?],
+            0,
+        )?);
+    }
+    let mut results = Results::default();
+    results.add("trajectory", &Tensor::stack(&trajectory, 0)?);
+    Ok(results)
+}
+
+fn start(store: &ParamStore, name: &str, value: &Tensor) -> Result<Param, Stop> {
+    let parameter = param(&store.builder(), value.shape(), name, &Init::Const(0.0))?;
+    store.set(name, value)?;
+    Ok(parameter)
+}
+
+/// The rule that a configuration names; an option that it leaves out has PyTorch's default.
+fn rule(setting: &Setting<'_>, store: &ParamStore) -> Result<Box<dyn Optimize>, Stop> {
+    let number = |key, default| Ok::<f64, Stop>(setting.optional_number(key)?.unwrap_or(default));
+    let flag = |key| setting.flag_or(key, false);
+    let kind = setting.kind();
+    match kind {
+        "SGD" => {
+            let cfg = SgdConfig {
+                lr: setting.number("lr")?,
+                momentum: number("momentum", 0.0)?,
+                dampening: number("dampening", 0.0)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                nesterov: flag("nesterov")?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Sgd::new(&cfg, store)?))
+        }
+        "Adam" | "AdamW" => {
+            let decoupled = kind == "AdamW" || flag("decoupled_weight_decay")?;
+            let cfg = AdamConfig {
+                lr: setting.number("lr")?,
+                betas: setting.optional_numbers("betas")?.unwrap_or((0.9, 0.999)),
+                eps: number("eps", 1e-8)?,
+                weight_decay: number("weight_decay", if kind == "AdamW" { 0.01 } else { 0.0 })?,
+                decoupled_weight_decay: decoupled,
+                amsgrad: flag("amsgrad")?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Adam::new(&cfg, store)?))
+        }
+        _ => Err(Stop::kind(setting)),
+    }
+}

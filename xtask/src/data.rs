@@ -1,0 +1,179 @@
+//! `cargo xtask data`: downloads public data sets to where programs look for them.
+//!
+//! A file is taken over only if the SHA-256 of its content is the one in the table; a download that was cut goes on where it
+//! stopped. Programs find the files by `sconce::data::data_dir()`.
+
+mod digest;
+mod fetch;
+mod folder;
+mod progress;
+mod sets;
+
+use std::path::Path;
+
+use fetch::{Outcome, Source};
+use sets::DataSet;
+
+use crate::output::{self, Align};
+
+/// Options of `cargo xtask data`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Files go to $SCONCE_DATA, or else to the folder sconce in the user's cache: $XDG_CACHE_HOME or ~/.cache, on macOS
+~/Library/Caches, on Windows %LOCALAPPDATA%. Files that are there and right are kept, and a download that was cut
+goes on where it stopped.")]
+pub(crate) struct Args {
+    /// The data sets to get (see --list); all if none is named
+    names: Vec<String>,
+    /// A folder or an address that holds the files as `<data set>/<file>`, instead of the publishers'
+    #[arg(long, value_name = "DIR-or-URL")]
+    mirror: Option<String>,
+    /// List the data sets: size, files, licence, and whether they are here already
+    #[arg(long)]
+    list: bool,
+}
+
+/// What can go wrong before the first download.
+#[derive(Debug, thiserror::Error)]
+enum DataError {
+    #[error("no folder for data: neither SCONCE_DATA nor the user's cache folder is known; set SCONCE_DATA")]
+    NoFolder,
+    #[error("no data set {name:?}; there is {known}")]
+    Unknown { name: String, known: String },
+}
+
+pub(crate) fn run(args: Args) -> crate::Result<()> {
+    let folder = folder::data_dir().ok_or(DataError::NoFolder)?;
+    let chosen = choose(&args.names)?;
+    if args.list {
+        output::line(list(&chosen, &folder).trim_end());
+        return Ok(());
+    }
+    for set in chosen {
+        get(set, &folder, args.mirror.as_deref())?;
+    }
+    output::line(&format!("all in {}", folder.display()));
+    Ok(())
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static DataSet>, DataError> {
+    if names.is_empty() {
+        return Ok(sets::ALL.iter().collect());
+    }
+    let find = |name: &String| {
+        sets::ALL.iter().find(|set| set.name == name).ok_or_else(|| {
+            let known = sets::ALL
+                .iter()
+                .map(|set| set.name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            DataError::Unknown {
+                name: name.clone(),
+                known,
+            }
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Gets every file of one set, and says a line about each.
+fn get(set: &DataSet, folder: &Path, mirror: Option<&str>) -> crate::Result<()> {
+    output::line(&format!("{}: {} ({})", set.name, set.about, set.licence));
+    for file in set.files {
+        let name = format!("{}/{}", set.name, file.name);
+        let source = match mirror {
+            None => Source::address(&format!("{}{}", set.from, file.name)),
+            Some(mirror) => Source::mirror(mirror, &name),
+        };
+        let outcome = fetch::fetch(
+            &source,
+            &folder.join(&name),
+            file.sha256,
+            &fetch::Patience::default(),
+        )?;
+        let said = match outcome {
+            Outcome::Kept => "already there".to_owned(),
+            Outcome::Fetched { bytes } => format!("{}, content checked", output::bytes(bytes)),
+        };
+        output::line(&format!("  {name}: {said}"));
+    }
+    Ok(())
+}
+
+fn list(sets: &[&DataSet], folder: &Path) -> String {
+    let mut rows = vec![
+        ["name", "size", "files", "here", "licence", "what"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for set in sets {
+        let here = set
+            .files
+            .iter()
+            .filter(|file| folder.join(set.name).join(file.name).is_file())
+            .count();
+        let here = match here {
+            0 => "no".to_owned(),
+            n if n == set.files.len() => "yes".to_owned(),
+            n => format!("{n} of {}", set.files.len()),
+        };
+        let size = output::bytes(set.files.iter().map(|file| file.bytes).sum());
+        let files = set.files.len().to_string();
+        rows.push(vec![
+            set.name.into(),
+            size,
+            files,
+            here,
+            set.licence.into(),
+            set.about.into(),
+        ]);
+    }
+    let columns = [
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Left,
+        Align::Left,
+        Align::Left,
+    ];
+    output::table(&columns, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_known_ones() {
+        let error = choose(&["mnits".to_owned()]).err().unwrap().to_string();
+        assert_eq!(error, "no data set \"mnits\"; there is mnist");
+    }
+
+    #[test]
+    fn the_list_says_what_is_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let mnist = choose(&["mnist".to_owned()]).unwrap();
+        assert!(list(&mnist, folder.path()).contains("11.6 MB      4  no "));
+        std::fs::create_dir(folder.path().join("mnist")).unwrap();
+        std::fs::write(folder.path().join("mnist/train-labels-idx1-ubyte.gz"), b"").unwrap();
+        assert!(list(&mnist, folder.path()).contains("1 of 4"));
+    }
+
+    #[test]
+    fn every_set_is_stated_in_full() {
+        for set in sets::ALL {
+            assert!(
+                set.from.starts_with("http") && set.from.ends_with('/'),
+                "{}",
+                set.name
+            );
+            for file in set.files {
+                assert!(
+                    file.sha256.len() == 64 && file.sha256.bytes().all(|b| b.is_ascii_hexdigit()),
+                    "{}",
+                    file.name
+                );
+            }
+        }
+    }
+}
