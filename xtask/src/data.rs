@@ -5,7 +5,6 @@
 
 mod digest;
 mod fetch;
-mod folder;
 mod progress;
 mod sets;
 
@@ -43,7 +42,7 @@ enum DataError {
 }
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
-    let folder = folder::data_dir().ok_or(DataError::NoFolder)?;
+    let folder = sconce::data::data_dir().ok_or(DataError::NoFolder)?;
     let chosen = choose(&args.names)?;
     if args.list {
         output::line(list(&chosen, &folder).trim_end());

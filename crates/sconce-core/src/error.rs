@@ -108,7 +108,7 @@ pub enum Error {
         /// The file.
         path: String,
         /// What didn't fit.
-        report: crate::io::LoadReport,
+        report: Box<crate::io::LoadReport>,
     },
     /// A file can't be read or written, or holds something else than it should.
     #[error("{path}: {problem}")]

@@ -176,7 +176,7 @@ pub fn load(
     if strictness == Strictness::Strict && !report.is_complete() {
         return Err(Error::Load {
             path: path.display().to_string(),
-            report,
+            report: Box::new(report),
         });
     }
     for (var, value) in updates {

@@ -1,4 +1,10 @@
 //! What a [`Function`] must survive.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 use sconce_core::{

@@ -1,4 +1,10 @@
 //! Alone in its process, since candle reads the environment once a thread.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{Device, Result, Tensor, Var};
 use sconce_core::{Backward, Function, Output, apply1};

@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn the_first_variable_that_is_set_counts() {
-        let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 5] = [
             (&[("SCONCE_DATA", "/d"), ("HOME", "/h")], Some("/d")),
             (&[("XDG_CACHE_HOME", "/c"), ("HOME", "/h")], Some("/c/sconce")),
             (&[("HOME", "/h")], Some("/h/.cache/sconce")),

@@ -1,1 +1,48 @@
-//! A training loop for candle: fit, evaluate, predict.
+//! A training loop for [candle](candle_core): [`Trainer`] with `fit`, `evaluate` and `predict`.
+//!
+//! It knows no family of layers: a model is any [`ModuleT`](candle_core::ModuleT) or closure, a loss is a closure, and the
+//! parameters are those of a [`ParamStore`](sconce_core::ParamStore) or of candle's `VarMap`.
+//!
+//! ```
+//! use sconce_core::candle_core::{DType, Device, Module, Tensor};
+//! use sconce_core::{Init, ParamStore, param};
+//! use sconce_data::TensorDataset;
+//! use sconce_optim::{Adam, AdamConfig};
+//! use sconce_train::{FitConfig, Trainer, Validation};
+//!
+//! // y = 3x, from a hundred points.
+//! let x = (Tensor::arange(0f32, 100., &Device::Cpu)?.reshape((100, 1))? / 100.)?;
+//! let data = TensorDataset::new(&x, &(&x * 3.)?)?;
+//!
+//! let store = ParamStore::new(DType::F32, &Device::Cpu).seeded(0);
+//! let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.))?;
+//! let adam = Adam::new(&AdamConfig { lr: 0.1, ..AdamConfig::default() }, &store)?;
+//! let model = |x: &Tensor| x.matmul(&w.tensor());
+//! let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+//! let mut trainer = Trainer::new(model, &store, Box::new(adam), loss);
+//! let cfg = FitConfig { validation: Validation::Last(0.2), ..FitConfig::new(20, 10) };
+//! let history = trainer.fit(&data, &cfg)?;
+//! assert!(history.epochs.last().unwrap().train_loss < 1e-3);
+//! assert!(trainer.evaluate(&data, 50)?.loss < 1e-3);
+//! # Ok::<(), sconce_train::Error>(())
+//! ```
+//!
+//! # What it watches
+//! - At the first step, every parameter that gets no gradient is named, and the run stops unless told otherwise.
+//! - A loss that isn't finite stops the run and names the epoch and the step.
+//! - A debug build says so: it may be ten times slower.
+
+mod callback;
+mod error;
+mod history;
+mod metric;
+mod report;
+mod trainer;
+
+pub use callback::Callback;
+pub use error::{Error, Result};
+pub use history::{EpochRecord, History, Scores};
+pub use metric::{Accumulator, Accuracy, Metric};
+pub use report::Progress;
+pub use sconce_core::candle_core;
+pub use trainer::{FitConfig, MissingGradients, Position, Trainer, Validation};

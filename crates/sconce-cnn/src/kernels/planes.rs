@@ -39,6 +39,7 @@ fn together(from: usize) -> usize {
 
 /// A column of the windows, as far as it lies in the image.
 pub(super) struct Tap {
+    pub(super) number: usize,
     /// The outputs that see the image through it.
     pub(super) outputs: Range<usize>,
     /// The image's column that the first of them sees.
@@ -49,8 +50,10 @@ pub(super) struct Tap {
 pub(super) struct Taps {
     vertical: Axis,
     pub(super) across: Vec<Tap>,
-    /// For each output the first of the image's columns that it sees, if it sees any.
-    pub(super) first_columns: Vec<Option<u32>>,
+    /// For each output the first column of its window that lies in the image, if any does.
+    pub(super) first_columns: Vec<Option<usize>>,
+    /// Columns of a window.
+    pub(super) kernel: usize,
     pub(super) columns: usize,
     pub(super) width: usize,
     pub(super) stride: usize,
@@ -72,36 +75,27 @@ impl Taps {
                 continue;
             }
             let start = first * h.stride + offset - before;
-            for (j, column) in first_columns[first..end].iter_mut().enumerate() {
-                column.get_or_insert((start + j * h.stride) as u32);
+            for column in &mut first_columns[first..end] {
+                column.get_or_insert(t);
             }
-            across.push(Tap {
-                outputs: first..end,
-                start,
-            });
+            across.push(Tap { number: t, outputs: first..end, start });
         }
         Self {
             vertical: *vertical,
             across,
             first_columns,
+            kernel: h.kernel,
             columns: h.output,
             width: h.input,
             stride: h.stride,
         }
     }
 
-    /// The image's rows that an output row sees.
-    pub(super) fn rows(&self, output: usize) -> impl Iterator<Item = usize> {
-        let Axis {
-            stride,
-            dilation,
-            padding: [before, _],
-            input,
-            kernel,
-            ..
-        } = self.vertical;
+    /// The rows of an output row's windows that lie in the image, with the image's rows that they are.
+    pub(super) fn rows(&self, output: usize) -> impl Iterator<Item = (usize, usize)> {
+        let Axis { stride, dilation, padding: [before, _], input, kernel, .. } = self.vertical;
         (0..kernel)
-            .filter_map(move |u| (output * stride + u * dilation).checked_sub(before))
-            .filter(move |&row| row < input)
+            .filter_map(move |u| Some((u, (output * stride + u * dilation).checked_sub(before)?)))
+            .filter(move |&(_, row)| row < input)
     }
 }

@@ -368,11 +368,12 @@ impl<T: Real> Kernel for AddColumns<'_, T> {
         let [v, h] = &geometry.axes;
         let (height, width) = (tile.rows.len(), tile.columns.len());
         let below = v.stride * row;
-        let mut taps = columns.chunks_exact(height * width);
-        for c in 0.. {
-            for u in 0..v.kernel {
-                for t in 0..h.kernel {
-                    let Some(columns) = taps.next() else { return };
+        let (kernel, size) = (v.kernel * h.kernel, height * width);
+        for u in 0..v.kernel {
+            for t in 0..h.kernel {
+                // Channels within, so that neighbouring taps, which touch the same elements, are far apart in time.
+                for (c, columns) in columns.chunks_exact(kernel * size).enumerate() {
+                    let columns = &columns[(u * h.kernel + t) * size..][..size];
                     let first = c * channel
                         + (tile.rows.start * v.stride + u * v.dilation) * row
                         + t * h.dilation
@@ -397,8 +398,10 @@ impl<T: Real> Kernel for AddColumns<'_, T> {
                             }
                             *to = sum;
                         }
-                        let sum = s.load::<T>(to_rest) + s.load::<T>(from_rest);
-                        sum.store(to_rest);
+                        if !from_rest.is_empty() {
+                            let sum = s.load::<T>(to_rest) + s.load::<T>(from_rest);
+                            sum.store(to_rest);
+                        }
                     }
                 }
             }

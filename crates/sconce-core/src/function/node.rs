@@ -198,10 +198,12 @@ pub(super) fn record<F: Function>(
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
 pub fn reshape(tensor: &Tensor, shape: impl Into<Shape>) -> Result<Tensor> {
-    let view = tensor.reshape(shape.into())?;
-    if let Some(port) = Port::of(tensor)
-        && view.id() != tensor.id()
-    {
+    let shape = shape.into();
+    if *tensor.shape() == shape {
+        return Ok(tensor.clone());
+    }
+    let view = tensor.reshape(shape)?;
+    if let Some(port) = Port::of(tensor) {
         port.list(&view);
     }
     crate::graph::note("reshape", &[tensor], std::slice::from_ref(&view));

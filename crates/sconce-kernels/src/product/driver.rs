@@ -64,7 +64,7 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     let tile_rows = kernels.by_rows.len();
 
     if !threads {
-        simd::dispatch_at(level, Task { job: &job, rows: 0..m, panels: 0..panels });
+        perform(level, &job, 0..m, 0..panels);
         return;
     }
     // A task is worth its overhead; beyond that, many are better balanced.
@@ -79,7 +79,28 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
         let (i, j) = (i % down, i / down);
         let rows = i * m / down..(i + 1) * m / down;
         let panels = j * panels / across..(j + 1) * panels / across;
-        simd::dispatch_at(level, Task { job: &job, rows, panels });
+        perform(level, &job, rows, panels);
+    });
+}
+
+/// Computes a part of C, with this thread's scratch memory.
+fn perform<T: Element, B: Panels<T>, E: Epilogue<T>>(
+    level: Level,
+    job: &Job<'_, T, B, E>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+) {
+    // K in equal stretches; at least one, so that an empty sum reaches the epilogue.
+    let stretches = job.a.cols().div_ceil(DEPTH).max(1);
+    let depth = job.a.cols().div_ceil(stretches);
+    let (width, most) = (job.kernels.width, job.kernels.by_rows.len());
+    let tile = most * width;
+    let packed = if job.b.ready().is_some() { 0 } else { panels.len().min(PANELS) * depth * width };
+    let left = Left::<T>::scratch(rows.len().min(ROWS) + most, depth);
+    with_scratch(tile + packed + left, |scratch| {
+        let (tile, scratch) = scratch.split_at_mut(tile);
+        let (panel_space, left_space) = scratch.split_at_mut(packed);
+        simd::dispatch_at(level, Task { job, rows, panels, stretches, depth, tile, panel_space, left_space });
     });
 }
 
@@ -88,78 +109,64 @@ struct Task<'j, 'a, T: 'static, B, E> {
     job: &'j Job<'a, T, B, E>,
     rows: Range<usize>,
     panels: Range<usize>,
+    stretches: usize,
+    /// Of a stretch.
+    depth: usize,
+    /// Space for one tile, for packed panels, and for a block of A.
+    tile: &'j mut [T],
+    panel_space: &'j mut [T],
+    left_space: &'j mut [T],
 }
 
 impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Job { a, b, kernels, n, .. } = self.job;
-        let (k, width) = (a.cols(), kernels.width);
-        // K in equal stretches; at least one, so that an empty sum reaches the epilogue.
-        let stretches = k.div_ceil(DEPTH).max(1);
-        let depth = k.div_ceil(stretches);
-        let rows = self.rows.len().min(ROWS);
-        let packed = if b.ready().is_some() { 0 } else { self.panels.len().min(PANELS) * depth * width };
-        let tile_size = kernels.by_rows.len() * width;
-        let left_size = Left::<T>::scratch(rows + kernels.by_rows.len(), depth);
-
-        with_scratch(tile_size + packed + left_size, |scratch| {
-            let (tile, scratch) = scratch.split_at_mut(tile_size);
-            let (panel_space, left_space) = scratch.split_at_mut(packed);
-            let mut first = self.panels.start;
-            while first < self.panels.end {
-                let panels = first..if packed == 0 { self.panels.end } else { self.panels.end.min(first + PANELS) };
-                for stretch in 0..stretches {
-                    let depth = stretch * depth..k.min((stretch + 1) * depth);
-                    for (i, panel) in panels.clone().enumerate().take(if packed == 0 { 0 } else { PANELS }) {
-                        let n = panel * width..(*n).min((panel + 1) * width);
-                        let size = depth.len() * width;
-                        b.pack(S::LEVEL, depth.clone(), n, width, &mut panel_space[i * size..][..size]);
-                    }
-                    let mut row = self.rows.start;
-                    while row < self.rows.end {
-                        let block = row..self.rows.end.min(row + ROWS);
-                        let last = stretch + 1 == stretches;
-                        self.block(s, block.clone(), panels.clone(), depth.clone(), last, panel_space, left_space, tile);
-                        row = block.end;
-                    }
+    fn run<S: Simd>(mut self, s: S) {
+        let &Job { a, b, kernels, n, .. } = self.job;
+        let (k, width, pack) = (a.cols(), kernels.width, b.ready().is_none());
+        let at_once = if pack { PANELS } else { self.panels.len().max(1) };
+        let mut first = self.panels.start;
+        while first < self.panels.end {
+            let panels = first..self.panels.end.min(first + at_once);
+            for stretch in 0..self.stretches {
+                let depth = stretch * self.depth..k.min((stretch + 1) * self.depth);
+                let size = depth.len() * width;
+                for (i, panel) in panels.clone().enumerate().take(if pack { PANELS } else { 0 }) {
+                    let columns = panel * width..n.min((panel + 1) * width);
+                    b.pack(S::LEVEL, depth.clone(), columns, width, &mut self.panel_space[i * size..][..size]);
                 }
-                first = panels.end;
+                let last = stretch + 1 == self.stretches;
+                let mut row = self.rows.start;
+                while row < self.rows.end {
+                    let block = row..self.rows.end.min(row + ROWS);
+                    self.block(s, block.clone(), panels.clone(), depth.clone(), last);
+                    row = block.end;
+                }
             }
-        });
+            first = panels.end;
+        }
     }
 }
 
 impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
     /// Multiplies a block of rows, over a stretch of K, with the panels.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "the innards of one loop nest")]
-    fn block<S: Simd>(
-        &self,
-        s: S,
-        rows: Range<usize>,
-        panels: Range<usize>,
-        depth: Range<usize>,
-        last: bool,
-        panel_space: &[T],
-        left_space: &mut [T],
-        tile: &mut [T],
-    ) {
+    fn block<S: Simd>(&mut self, s: S, rows: Range<usize>, panels: Range<usize>, depth: Range<usize>, last: bool) {
         let &Job { c, c_step, n, a, b, epilogue, kernels, .. } = self.job;
         let (width, k) = (kernels.width, a.cols());
+        let tile = &mut *self.tile;
         // Tiles of equal height, rather than full ones and a thin rest.
         let tiles = rows.len().div_ceil(kernels.by_rows.len());
         let height = rows.len().div_ceil(tiles);
-        let left = Left::new(&a, rows.clone(), depth.clone(), height, left_space);
+        let left = Left::new(&a, rows.clone(), depth.clone(), height, self.left_space);
         let functions = if left.by_rows() { kernels.by_rows } else { kernels.by_cols };
         for (j, panel) in panels.enumerate() {
             let col = panel * width;
             let cols = width.min(n - col);
             let right = match b.ready() {
                 Some(all) => &all[(panel * k + depth.start) * width..][..depth.len() * width],
-                None => &panel_space[j * depth.len() * width..][..depth.len() * width],
+                None => &self.panel_space[j * depth.len() * width..][..depth.len() * width],
             };
             for i in 0..tiles {
                 let row = rows.start + i * height;

@@ -11,8 +11,7 @@ use crate::simd::Neon;
 /// Adds `A[i, p]·B[p, j]` for all p < k to what starts at `start` (0 if null) and writes the sums to `c`. `step` is from
 /// one row of A to the next where columns are contiguous, and from one column to the next where rows are.
 #[derive(Debug, Clone, Copy)]
-#[doc(hidden)]
-pub struct Tile<T> {
+pub(super) struct Tile<T> {
     pub(super) k: usize,
     pub(super) a: *const T,
     pub(super) step: usize,

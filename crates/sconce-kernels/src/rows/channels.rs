@@ -20,6 +20,11 @@ const BLOCKS: usize = 32;
 pub fn channel_moments<T: Element>(x: &[T], (samples, channels, positions): Axes, mean: &mut [T], var: &mut [T]) {
     assert!(x.len() == samples * channels * positions, "the input's length isn't the product of its axes");
     assert!(mean.len() == channels && var.len() == channels, "a statistic's length isn't the number of channels");
+    if x.is_empty() {
+        mean.fill(T::of(f64::NAN));
+        var.fill(T::of(f64::NAN));
+        return;
+    }
     if positions == 1 {
         let merged = in_blocks(samples, channels, |rows| {
             let mut part = vec![T::ZERO; 2 * channels];
@@ -131,9 +136,6 @@ impl Moments {
     }
 
     fn finish<T: Element>(&self) -> (T, T) {
-        if self.count == 0. {
-            return (T::of(f64::NAN), T::of(f64::NAN));
-        }
         (T::of(self.mean), T::of(self.squares / self.count))
     }
 }

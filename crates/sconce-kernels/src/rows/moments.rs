@@ -2,7 +2,7 @@
 
 use super::fold;
 use crate::parallel::{self, Rows};
-use crate::simd::{self, Element, Kernel, Simd, Vector};
+use crate::simd::{self, Element, Kernel, Simd};
 
 /// The mean and the biased variance (the mean squared deviation) of a row.
 ///

@@ -3,6 +3,7 @@
 use super::{fold, largest};
 use crate::parallel::{self, Rows};
 use crate::simd::{self, Element, Kernel, Simd, Vector};
+use std::marker::PhantomData;
 
 /// Which of the four.
 trait Row {
@@ -10,13 +11,9 @@ trait Row {
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], a: &[T], b: &[T]);
 }
 
-#[derive(Clone, Copy)]
 struct Softmax;
-#[derive(Clone, Copy)]
 struct LogSoftmax;
-#[derive(Clone, Copy)]
 struct SoftmaxBackward;
-#[derive(Clone, Copy)]
 struct LogSoftmaxBackward;
 
 impl Row for Softmax {
@@ -65,7 +62,7 @@ struct Block<'a, T, R> {
     a: &'a [T],
     b: &'a [T],
     cols: usize,
-    row: R,
+    row: PhantomData<R>,
 }
 
 impl<T: Element, R: Row> Kernel for Block<'_, T, R> {
@@ -80,9 +77,9 @@ impl<T: Element, R: Row> Kernel for Block<'_, T, R> {
     }
 }
 
-fn run<T: Element, R: Row + Copy + Sync>(out: &mut [T], a: &[T], b: &[T], cols: usize, row: R) {
+fn run<R: Row, T: Element>(out: &mut [T], a: &[T], b: &[T], cols: usize) {
     parallel::zip_rows(cols, (Rows(out, cols), Rows(a, cols), Rows(b, cols)), |_, (out, a, b)| {
-        simd::dispatch(Block { out, a, b, cols, row });
+        simd::dispatch(Block { out, a, b, cols, row: PhantomData::<R> });
     });
 }
 
@@ -93,7 +90,7 @@ fn run<T: Element, R: Row + Copy + Sync>(out: &mut [T], a: &[T], b: &[T], cols: 
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
 pub fn softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
-    run(out, x, x, cols, Softmax);
+    run::<Softmax, T>(out, x, x, cols);
 }
 
 /// outᵢ = xᵢ − ln Σⱼ e^xⱼ in every row of `cols` elements; special values as in [`softmax`].
@@ -101,7 +98,7 @@ pub fn softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
 pub fn log_softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
-    run(out, x, x, cols, LogSoftmax);
+    run::<LogSoftmax, T>(out, x, x, cols);
 }
 
 /// The gradient of [`softmax`]'s input, from its output y: dxᵢ = yᵢ·(dyᵢ − Σⱼ yⱼ·dyⱼ).
@@ -109,7 +106,7 @@ pub fn log_softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
 pub fn softmax_backward<T: Element>(dx: &mut [T], y: &[T], dy: &[T], cols: usize) {
-    run(dx, y, dy, cols, SoftmaxBackward);
+    run::<SoftmaxBackward, T>(dx, y, dy, cols);
 }
 
 /// The gradient of [`log_softmax`]'s input, from its output y: dxᵢ = dyᵢ − e^yᵢ·Σⱼ dyⱼ.
@@ -117,5 +114,5 @@ pub fn softmax_backward<T: Element>(dx: &mut [T], y: &[T], dy: &[T], cols: usize
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
 pub fn log_softmax_backward<T: Element>(dx: &mut [T], y: &[T], dy: &[T], cols: usize) {
-    run(dx, y, dy, cols, LogSoftmaxBackward);
+    run::<LogSoftmaxBackward, T>(dx, y, dy, cols);
 }

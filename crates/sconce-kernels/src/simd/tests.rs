@@ -65,7 +65,7 @@ impl<T: Element> Kernel for Operations<T> {
                     assert!(same || nan, "{name}({a}, {b}) at {:?}: {out}, not {expected}", S::LEVEL);
                 }
             }
-            assert_eq!(Vector::any(x.lt(y)), a.iter().zip(&b).any(|(a, b)| a < b));
+            assert_eq!(T::Vector::<S>::any(x.lt(y)), a.iter().zip(&b).any(|(a, b)| a < b));
         }
     }
 }

@@ -65,7 +65,12 @@ fn wide_exp(x: Wide) -> Wide {
         return Wide::of(x.0.exp());
     }
     let (n, sum) = reduced(x);
-    sum.plus(ONE).scaled(n)
+    finite(sum.plus(ONE).scaled(n))
+}
+
+/// An overflow without the NaN that its second part became.
+fn finite(x: Wide) -> Wide {
+    if x.0.is_infinite() { Wide::of(x.0) } else { x }
 }
 
 pub(super) fn exp(x: f64) -> Wide {
@@ -80,7 +85,14 @@ fn wide_exp_m1(x: Wide) -> Wide {
         return x;
     }
     let (n, sum) = reduced(x);
-    if n == 0 { sum } else { sum.plus(ONE).scaled(n).minus(ONE) }
+    let e = finite(sum.plus(ONE).scaled(n));
+    if n == 0 {
+        sum
+    } else if e.0.is_infinite() {
+        e
+    } else {
+        e.minus(ONE)
+    }
 }
 
 pub(super) fn exp_m1(x: f64) -> Wide {

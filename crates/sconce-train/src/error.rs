@@ -1,0 +1,65 @@
+//! What can stop a run.
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can stop a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The loss became infinite or NaN.
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for the cause in the data"
+    )]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step within the epoch, from 1.
+        step: usize,
+    },
+    /// Parameters got no gradient in the first step: the loss doesn't depend on them, or their gradients are lost on the way.
+    #[error("these parameters get no gradient and would not be trained: {}; freeze them if that is meant", names.join(", "))]
+    MissingGradients {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// There is nothing to train on, to evaluate or to predict.
+    #[error("the {set} set is empty")]
+    Empty {
+        /// Which set.
+        set: &'static str,
+    },
+    /// An error of a data set.
+    #[error(transparent)]
+    Data(#[from] sconce_data::Error),
+    /// An error of candle, or of a layer, a loss or an optimiser.
+    #[error(transparent)]
+    Core(Box<sconce_core::Error>),
+}
+
+impl From<sconce_core::Error> for Error {
+    fn from(error: sconce_core::Error) -> Self {
+        match sconce_data::Error::from(error) {
+            sconce_data::Error::Core(core) => Self::Core(core),
+            data => Self::Data(data),
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        sconce_core::Error::from(error).into()
+    }
+}
+
+impl From<Error> for candle_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Data(data) => data.into(),
+            Error::Core(core) => (*core).into(),
+            other => Self::Io(std::io::Error::other(other)),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run has to tell afterwards.
+
+/// A model's figures on a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The mean loss of a sample.
+    pub loss: f64,
+    /// Each metric's name and its value over the whole set.
+    pub metrics: Vec<(&'static str, f64)>,
+}
+
+impl Scores {
+    /// The value of the metric of this name.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| *value)
+    }
+}
+
+/// What came of one epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EpochRecord {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The mean loss of a sample while training, each computed before its step.
+    pub train_loss: f64,
+    /// The figures on the validation set after the epoch, if there is one.
+    pub validation: Option<Scores>,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// How long the epoch took, with its validation.
+    pub seconds: f64,
+}
+
+/// What came of each epoch of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// One record an epoch, in their order.
+    pub epochs: Vec<EpochRecord>,
+}

@@ -1,0 +1,92 @@
+//! Accuracy.
+
+use super::{Accumulator, Metric};
+use candle_core::{DType, Result, Tensor};
+use sconce_core::Error;
+
+const NAME: &str = "accuracy";
+
+/// How often the largest output is that of the right class.
+///
+/// # Shapes
+/// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
+///
+/// # Example
+/// ```
+/// use sconce_train::{Accuracy, Metric, candle_core::{Device, Tensor}};
+/// let mut accuracy = Accuracy.start();
+/// let logits = Tensor::new(&[[0f32, 1.], [2., 1.], [0., 1.]], &Device::Cpu)?;
+/// accuracy.update(&logits, &Tensor::new(&[1u32, 0, 0], &Device::Cpu)?)?;
+/// assert_eq!(accuracy.value(), 2. / 3.);
+/// # Ok::<(), sconce_train::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Accuracy;
+
+impl Metric for Accuracy {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn start(&self) -> Box<dyn Accumulator> {
+        Box::new(Count { right: 0, all: 0 })
+    }
+}
+
+struct Count {
+    right: usize,
+    all: usize,
+}
+
+impl Accumulator for Count {
+    fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
+        if output.rank() < 2 {
+            return Err(Error::shape(NAME, "output", "[batch, classes, *positions]", output.dims()).into());
+        }
+        let predicted = output.argmax(1)?;
+        if predicted.dims() != target.dims() {
+            let expected = format!("{:?}, one class for each output", predicted.dims());
+            return Err(Error::shape(NAME, "target", expected, target.dims()).into());
+        }
+        let values = |classes: &Tensor| classes.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>();
+        let (predicted, target) = (values(&predicted)?, values(target)?);
+        self.all += target.len();
+        self.right += predicted.iter().zip(&target).filter(|(p, t)| p == t).count();
+        Ok(())
+    }
+
+    fn value(&self) -> f64 {
+        self.right as f64 / self.all as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn positions_count_one_by_one() {
+        // [batch 1, classes 2, positions 3]
+        let output = Tensor::new(&[[[1f32, 0., 5.], [0., 1., 6.]]], &Device::Cpu).unwrap();
+        for (target, value) in [([0u8, 1, 1], 1.), ([1, 1, 0], 1. / 3.), ([7, 7, 7], 0.)] {
+            let mut accuracy = Accuracy.start();
+            assert!(accuracy.value().is_nan());
+            let target = Tensor::new(&[target], &Device::Cpu).unwrap();
+            accuracy.update(&output, &target).unwrap();
+            assert_eq!(accuracy.value(), value);
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_named() {
+        let output = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap();
+        let target = Tensor::zeros((3, 1), DType::U32, &Device::Cpu).unwrap();
+        let error = Error::from(Accuracy.start().update(&output, &target).unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "accuracy: target has shape [3, 1], expected [3], one class for each output"
+        );
+        assert!(Accuracy.start().update(&target.get(0).unwrap(), &target).is_err());
+    }
+}

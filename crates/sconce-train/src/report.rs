@@ -1,0 +1,128 @@
+//! What a person sees of a run.
+
+use crate::EpochRecord;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// What a run shows while it goes on, all of it on the standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// On a terminal a bar an epoch, and everywhere a line after each.
+    #[default]
+    Auto,
+    /// Nothing.
+    Quiet,
+}
+
+/// How often a bar's text is renewed; making it costs more than a small step's bookkeeping.
+const RENEWAL: Duration = Duration::from_millis(100);
+
+pub(crate) struct Report {
+    progress: Progress,
+    epochs: usize,
+    steps: usize,
+}
+
+impl Report {
+    pub(crate) fn start(progress: Progress, epochs: usize, steps: usize) -> Self {
+        let report = Self {
+            progress,
+            epochs,
+            steps,
+        };
+        if cfg!(debug_assertions) {
+            report.line(
+                "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`",
+            );
+        }
+        report
+    }
+
+    pub(crate) fn line(&self, text: &str) {
+        if self.progress != Progress::Quiet {
+            // A reader that went away is no reason to lose a run.
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+
+    pub(crate) fn epoch(&self, epoch: usize) -> EpochBar {
+        let visible = self.progress == Progress::Auto && std::io::stdout().is_terminal();
+        let bar = visible.then(|| {
+            let target = ProgressDrawTarget::stdout();
+            let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  loss {msg}  {eta} left";
+            let style = ProgressStyle::with_template(template);
+            ProgressBar::with_draw_target(Some(self.steps as u64), target)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+                .with_prefix(format!("epoch {epoch}/{}", self.epochs))
+        });
+        EpochBar { bar, renewed: None }
+    }
+
+    pub(crate) fn epoch_end(&self, record: &EpochRecord) {
+        self.line(&line(record, self.epochs));
+    }
+}
+
+/// The bar of one epoch, if there is one to be seen; it vanishes when dropped.
+pub(crate) struct EpochBar {
+    bar: Option<ProgressBar>,
+    renewed: Option<Instant>,
+}
+
+impl EpochBar {
+    pub(crate) fn step(&mut self, loss: impl FnOnce() -> f64) {
+        let Some(bar) = &self.bar else { return };
+        bar.inc(1);
+        if self.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
+            bar.set_message(format!("{:.4}", loss()));
+            self.renewed = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for EpochBar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn line(record: &EpochRecord, epochs: usize) -> String {
+    let mut text = format!("epoch {}/{epochs}: loss {:.4}", record.epoch, record.train_loss);
+    if let Some(scores) = &record.validation {
+        text += &format!(", validation loss {:.4}", scores.loss);
+        for (name, value) in &scores.metrics {
+            text += &format!(", validation {name} {value:.4}");
+        }
+    }
+    text += &format!(", {:.2} s", record.seconds);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scores;
+
+    #[test]
+    fn an_epoch_is_one_line() {
+        let mut record = EpochRecord {
+            epoch: 2,
+            train_loss: 0.51234,
+            validation: None,
+            learning_rate: 0.1,
+            seconds: 1.234,
+        };
+        assert_eq!(line(&record, 5), "epoch 2/5: loss 0.5123, 1.23 s");
+        record.validation = Some(Scores {
+            loss: 0.4,
+            metrics: vec![("accuracy", 0.875)],
+        });
+        assert_eq!(
+            line(&record, 5),
+            "epoch 2/5: loss 0.5123, validation loss 0.4000, validation accuracy 0.8750, 1.23 s"
+        );
+    }
+}

@@ -1,0 +1,322 @@
+//! The training loop.
+
+mod losses;
+#[cfg(test)]
+mod tests;
+
+use crate::report::{Progress, Report};
+use crate::{Callback, EpochRecord, Error, History, Metric, Result, Scores};
+use candle_core::{Device, ModuleT, Tensor};
+use losses::Losses;
+use sconce_core::{Parameters, backward, no_grad};
+use sconce_data::{Dataset, Loader, LoaderConfig};
+use sconce_optim::Optimize;
+use std::time::Instant;
+
+/// Options of [`Trainer::fit`].
+#[derive(Clone)]
+pub struct FitConfig<'a> {
+    /// How often to go through the training set.
+    pub epochs: usize,
+    /// Samples in a batch; the last one of an epoch may be smaller.
+    pub batch_size: usize,
+    /// The seed of the order of the training set; in its own order if `None`.
+    pub shuffle: Option<u64>,
+    /// What to evaluate on after every epoch.
+    pub validation: Validation<'a>,
+    /// What to show meanwhile.
+    pub progress: Progress,
+    /// What to do about parameters that get no gradient in the first step.
+    pub missing_gradients: MissingGradients,
+}
+
+impl FitConfig<'_> {
+    /// Shuffled by the seed 0, without validation; a missing gradient is an error.
+    pub fn new(epochs: usize, batch_size: usize) -> Self {
+        Self {
+            epochs,
+            batch_size,
+            shuffle: Some(0),
+            validation: Validation::None,
+            progress: Progress::Auto,
+            missing_gradients: MissingGradients::Refuse,
+        }
+    }
+}
+
+/// What [`Trainer::fit`] evaluates on after every epoch.
+#[derive(Clone, Copy)]
+pub enum Validation<'a> {
+    /// Nothing.
+    None,
+    /// This last fraction of the training set, which isn't trained on, as in Keras.
+    Last(f64),
+    /// Another set.
+    Set(&'a dyn Dataset),
+}
+
+/// What [`Trainer::fit`] does about parameters that get no gradient in the first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingGradients {
+    /// Stop with an error that names them.
+    Refuse,
+    /// Name them in a line and go on, for models that don't use all their parameters every time.
+    Warn,
+}
+
+/// Where in a run a step is: what a learning-rate schedule depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The step, from 0, counted over the whole run.
+    pub step: usize,
+    /// Steps in the whole run.
+    pub steps: usize,
+}
+
+type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a>;
+
+/// Trains a model, evaluates it and predicts with it.
+///
+/// Batches are moved to the device of the parameters. `evaluate` and `predict` record no graph.
+///
+/// # Example
+/// ```
+/// use candle_nn::{VarBuilder, VarMap, linear};
+/// use sconce_core::candle_core::{DType, Device, Module, Tensor};
+/// use sconce_data::{TensorDataset, digits};
+/// use sconce_optim::{Adam, AdamConfig};
+/// use sconce_train::{Accuracy, FitConfig, Trainer};
+/// let digits = digits()?;
+/// let data = TensorDataset::new(&(digits.images.flatten_from(1)? / 16.)?, &digits.labels)?;
+/// // candle's own layers and stores will do.
+/// let store = VarMap::new();
+/// let net = linear(64, 10, VarBuilder::from_varmap(&store, DType::F32, &Device::Cpu))?;
+/// let adam = Adam::new(&AdamConfig { lr: 0.01, ..AdamConfig::default() }, &store)?;
+/// let loss = |logits: &Tensor, labels: &Tensor| candle_nn::loss::cross_entropy(logits, labels);
+/// let mut trainer = Trainer::new(net, &store, Box::new(adam), loss).with_metric(Accuracy);
+/// trainer.fit(&data, &FitConfig::new(3, 32))?;
+/// assert!(trainer.evaluate(&data, 500)?.metric("accuracy").unwrap() > 0.9);
+/// assert_eq!(trainer.predict(data.features(), 500)?.dims(), [1797, 10]);
+/// # Ok::<(), sconce_train::Error>(())
+/// ```
+pub struct Trainer<'a> {
+    model: Box<dyn ModuleT + 'a>,
+    parameters: &'a dyn Parameters,
+    optimizer: Box<dyn Optimize + 'a>,
+    loss: Loss<'a>,
+    metrics: Vec<Box<dyn Metric + 'a>>,
+    schedule: Option<Box<dyn Fn(&Position) -> f64 + 'a>>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer of this model, which reads these parameters, which the optimiser was made for.
+    ///
+    /// The loss takes what the model gave and the targets, and gives one element, a mean over the batch. Closures serve as
+    /// models; one that needs to know whether it is trained goes through candle's `func_t`.
+    pub fn new(
+        model: impl ModuleT + 'a,
+        parameters: &'a dyn Parameters,
+        optimizer: Box<dyn Optimize + 'a>,
+        loss: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
+    ) -> Self {
+        Self {
+            model: Box::new(model),
+            parameters,
+            optimizer,
+            loss: Box::new(loss),
+            metrics: Vec::new(),
+            schedule: None,
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// Adds a figure that evaluations report.
+    pub fn with_metric(mut self, metric: impl Metric + 'a) -> Self {
+        self.metrics.push(Box::new(metric));
+        self
+    }
+
+    /// Adds something to be called after every epoch.
+    pub fn with_callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Has the learning rate of every step computed from where it is.
+    pub fn with_schedule(mut self, schedule: impl Fn(&Position) -> f64 + 'a) -> Self {
+        self.schedule = Some(Box::new(schedule));
+        self
+    }
+
+    /// Trains on a data set.
+    ///
+    /// # Errors
+    /// An empty set, a batch size of 0 or a fraction that leaves a part empty; a parameter without a gradient; a loss that
+    /// isn't finite (on the CPU the parameters are those before that step); any error of the model, the loss, the optimiser,
+    /// the data or a callback.
+    pub fn fit(&mut self, data: &dyn Dataset, cfg: &FitConfig<'_>) -> Result<History> {
+        let split;
+        let (train, validation): (&dyn Dataset, Option<&dyn Dataset>) = match cfg.validation {
+            Validation::None => (data, None),
+            Validation::Set(set) => (data, Some(set)),
+            Validation::Last(fraction) => {
+                split = Dataset::split_last(&data, fraction)?;
+                (&split.0, Some(&split.1))
+            }
+        };
+        if train.is_empty() {
+            return Err(Error::Empty { set: "training" });
+        }
+        let loader_cfg = LoaderConfig {
+            shuffle: cfg.shuffle,
+            ..LoaderConfig::new(cfg.batch_size)
+        };
+        let loader = Loader::new(train, &loader_cfg)?;
+        let report = Report::start(cfg.progress, cfg.epochs, loader.num_batches());
+        let mut history = History::default();
+        for epoch in 0..cfg.epochs {
+            let start = Instant::now();
+            let train_loss = self.train_epoch(epoch, &loader, cfg, &report)?;
+            let validation = match validation {
+                Some(set) => Some(self.scores(set, cfg.batch_size, "validation")?),
+                None => None,
+            };
+            let record = EpochRecord {
+                epoch: epoch + 1,
+                train_loss,
+                validation,
+                learning_rate: self.optimizer.learning_rate(),
+                seconds: start.elapsed().as_secs_f64(),
+            };
+            report.epoch_end(&record);
+            let mut stop = false;
+            for callback in &mut self.callbacks {
+                stop |= callback.on_epoch_end(&record)?.is_break();
+            }
+            history.epochs.push(record);
+            if stop {
+                break;
+            }
+        }
+        Ok(history)
+    }
+
+    /// The mean loss and the metrics over a whole data set.
+    ///
+    /// # Errors
+    /// An empty set, a batch size of 0; any error of the model, the loss, a metric or the data.
+    pub fn evaluate(&self, data: &dyn Dataset, batch_size: usize) -> Result<Scores> {
+        self.scores(data, batch_size, "evaluation")
+    }
+
+    /// What the model gives for these features.
+    ///
+    /// # Shapes
+    /// features `[samples, *]`, output `[samples, *]` as the model's
+    ///
+    /// # Errors
+    /// No features, a batch size of 0; any error of the model.
+    pub fn predict(&self, features: &Tensor, batch_size: usize) -> Result<Tensor> {
+        let samples = features.dims().first().copied().unwrap_or(0);
+        if samples == 0 {
+            return Err(Error::Empty { set: "prediction" });
+        }
+        if batch_size == 0 {
+            return Err(sconce_core::Error::config("predict", "batch_size", 0, "at least 1").into());
+        }
+        let device = self.device();
+        let outputs = no_grad(|| {
+            let batch = |start: usize| {
+                let size = batch_size.min(samples - start);
+                let x = features.narrow(0, start, size)?.to_device(&device)?;
+                Ok(self.model.forward_t(&x, false)?.detach())
+            };
+            (0..samples)
+                .step_by(batch_size)
+                .map(batch)
+                .collect::<candle_core::Result<Vec<_>>>()
+        })?;
+        Ok(Tensor::cat(&outputs, 0)?)
+    }
+
+    fn train_epoch(
+        &mut self,
+        epoch: usize,
+        loader: &Loader<&dyn Dataset>,
+        cfg: &FitConfig<'_>,
+        report: &Report,
+    ) -> Result<f64> {
+        let device = self.device();
+        let steps = loader.num_batches();
+        let mut losses = Losses::new(epoch, &device);
+        let mut bar = report.epoch(epoch + 1);
+        for (i, batch) in loader.epoch(epoch as u64).enumerate() {
+            let (x, target) = batch?;
+            let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
+            let position = Position {
+                epoch,
+                step: epoch * steps + i,
+                steps: cfg.epochs * steps,
+            };
+            if let Some(schedule) = &self.schedule {
+                self.optimizer.set_learning_rate(schedule(&position));
+            }
+            let loss = (self.loss)(&self.model.forward_t(&x, true)?, &target)?;
+            losses.push(&loss, x.dims().first().copied().unwrap_or(0))?;
+            let gradients = backward(&loss, self.parameters)?;
+            if position.step == 0 && !gradients.missing().is_empty() {
+                let error = Error::MissingGradients {
+                    names: gradients.missing().to_vec(),
+                };
+                match cfg.missing_gradients {
+                    MissingGradients::Refuse => return Err(error),
+                    MissingGradients::Warn => report.line(&format!("WARNING: {error}")),
+                }
+            }
+            self.optimizer.step(&gradients)?;
+            bar.step(|| losses.mean());
+        }
+        losses.finish()
+    }
+
+    fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {
+        if data.is_empty() {
+            return Err(Error::Empty { set });
+        }
+        let device = self.device();
+        let loader = Loader::new(data, &LoaderConfig::new(batch_size))?;
+        let mut accumulators: Vec<_> = self.metrics.iter().map(|metric| metric.start()).collect();
+        let (mut sum, mut samples) = (0., 0);
+        no_grad(|| {
+            for batch in loader.epoch(0) {
+                let (x, target) = batch?;
+                let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
+                let output = self.model.forward_t(&x, false)?;
+                let rows = x.dims().first().copied().unwrap_or(0);
+                sum += losses::value(&(self.loss)(&output, &target)?)? * rows as f64;
+                samples += rows;
+                for accumulator in &mut accumulators {
+                    accumulator.update(&output, &target)?;
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        let values = self.metrics.iter().zip(&accumulators);
+        Ok(Scores {
+            loss: sum / samples as f64,
+            metrics: values
+                .map(|(metric, accumulator)| (metric.name(), accumulator.value()))
+                .collect(),
+        })
+    }
+
+    fn device(&self) -> Device {
+        let parameters = self.parameters.named_parameters();
+        parameters
+            .first()
+            .map_or(Device::Cpu, |(_, var)| var.device().clone())
+    }
+}

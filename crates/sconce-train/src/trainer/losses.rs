@@ -1,0 +1,80 @@
+//! The losses of an epoch's steps.
+
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
+
+/// Losses on another device than the CPU are read this many at a time: each reading waits for the device.
+const UNREAD_ELSEWHERE: usize = 32;
+
+/// Sums up losses, and stops at the first that isn't finite.
+pub(super) struct Losses {
+    epoch: usize,
+    most_unread: usize,
+    /// Each with the number of its samples.
+    unread: Vec<(Tensor, usize)>,
+    read: usize,
+    sum: f64,
+    samples: usize,
+}
+
+impl Losses {
+    pub(super) fn new(epoch: usize, device: &Device) -> Self {
+        Self {
+            epoch,
+            most_unread: if device.is_cpu() { 1 } else { UNREAD_ELSEWHERE },
+            unread: Vec::new(),
+            read: 0,
+            sum: 0.,
+            samples: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, loss: &Tensor, samples: usize) -> Result<()> {
+        // Detached: the graph must not live longer than its step.
+        self.unread.push((loss.detach(), samples));
+        if self.unread.len() >= self.most_unread {
+            self.read_all()?;
+        }
+        Ok(())
+    }
+
+    /// The mean loss of a sample, over the steps that were read.
+    pub(super) fn mean(&self) -> f64 {
+        self.sum / self.samples as f64
+    }
+
+    pub(super) fn finish(mut self) -> Result<f64> {
+        self.read_all()?;
+        Ok(self.mean())
+    }
+
+    fn read_all(&mut self) -> Result<()> {
+        for (loss, samples) in self.unread.drain(..) {
+            let loss = value(&loss)?;
+            self.read += 1;
+            if !loss.is_finite() {
+                return Err(Error::NotFinite {
+                    loss,
+                    epoch: self.epoch + 1,
+                    step: self.read,
+                });
+            }
+            self.sum += loss * samples as f64;
+            self.samples += samples;
+        }
+        Ok(())
+    }
+}
+
+/// A loss as a number.
+pub(super) fn value(loss: &Tensor) -> Result<f64> {
+    if loss.elem_count() != 1 {
+        let expected = "one element: reduce it with a mean";
+        return Err(sconce_core::Error::shape("Trainer", "loss", expected, loss.dims()).into());
+    }
+    let loss = loss.detach().reshape(())?;
+    Ok(match loss.dtype() {
+        DType::F32 => f64::from(loss.to_scalar::<f32>()?),
+        _ => loss.to_dtype(DType::F64)?.to_scalar()?,
+    })
+}

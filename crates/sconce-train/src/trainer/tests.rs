@@ -1,0 +1,281 @@
+use super::*;
+use crate::{Accuracy, Error};
+use candle_core::DType;
+use candle_nn::func_t;
+use sconce_core::{Init, Param, ParamStore, is_grad_enabled, param};
+use sconce_data::TensorDataset;
+use sconce_optim::{Sgd, SgdConfig};
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+
+fn quiet(epochs: usize, batch_size: usize) -> FitConfig<'static> {
+    FitConfig {
+        progress: Progress::Quiet,
+        ..FitConfig::new(epochs, batch_size)
+    }
+}
+
+/// n points of y = 2x + 1.
+fn line(n: usize) -> TensorDataset {
+    let x: Vec<f64> = (0..n).map(|i| i as f64 / n as f64 - 0.5).collect();
+    let x = Tensor::from_vec(x, (n, 1), &Device::Cpu).unwrap();
+    TensorDataset::new(&x, &((&x * 2.).unwrap() + 1.).unwrap()).unwrap()
+}
+
+fn store() -> (ParamStore, Param, Param) {
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(3);
+    let vb = store.builder();
+    let w = param(&vb, (1, 1), "w", &Init::Uniform { lo: -1., hi: 1. }).unwrap();
+    let b = param(&vb, 1, "b", &Init::Const(0.)).unwrap();
+    (store, w, b)
+}
+
+fn sgd(store: &ParamStore, lr: f64) -> Box<dyn Optimize> {
+    let cfg = SgdConfig {
+        lr,
+        ..SgdConfig::default()
+    };
+    Box::new(Sgd::new(&cfg, store).unwrap())
+}
+
+fn squares(y: &Tensor, target: &Tensor) -> candle_core::Result<Tensor> {
+    (y - target)?.sqr()?.mean_all()
+}
+
+fn fit(data: &TensorDataset, lr: f64, cfg: &FitConfig<'_>) -> (Result<History>, Vec<f64>) {
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let history = Trainer::new(model, &store, sgd(&store, lr), squares).fit(data, cfg);
+    let value = |p: &Param| p.value().flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
+    (history, vec![value(&w), value(&b)])
+}
+
+fn figures(history: &History) -> Vec<(usize, f64, Option<f64>)> {
+    let figures = |e: &EpochRecord| (e.epoch, e.train_loss, e.validation.as_ref().map(|v| v.loss));
+    history.epochs.iter().map(figures).collect()
+}
+
+#[test]
+fn a_line_is_found_and_the_seed_decides_all() {
+    let data = line(50);
+    let cfg = FitConfig {
+        validation: Validation::Last(0.2),
+        ..quiet(40, 8)
+    };
+    let (history, values) = fit(&data, 0.5, &cfg);
+    let history = history.unwrap();
+    assert!(
+        (values[0] - 2.).abs() < 1e-3 && (values[1] - 1.).abs() < 1e-3,
+        "{values:?}"
+    );
+    assert_eq!(history.epochs.len(), 40);
+    let last = &history.epochs[39];
+    assert!(last.train_loss < 1e-6 && last.validation.as_ref().unwrap().loss < 1e-5);
+    assert_eq!((last.epoch, last.learning_rate), (40, 0.5));
+
+    let (again, same_values) = fit(&data, 0.5, &cfg);
+    assert_eq!(figures(&again.unwrap()), figures(&history));
+    assert_eq!(same_values, values);
+    let other = FitConfig {
+        shuffle: Some(1),
+        ..cfg
+    };
+    assert_ne!(figures(&fit(&data, 0.5, &other).0.unwrap()), figures(&history));
+}
+
+#[test]
+fn the_validation_set_is_not_trained_on() {
+    // The last fifth has another slope; what is trained on the rest doesn't know it.
+    let x = Tensor::ones((10, 1), DType::F64, &Device::Cpu).unwrap();
+    let y: Vec<f64> = (0..10).map(|i| if i < 8 { 1. } else { 100. }).collect();
+    let data = TensorDataset::new(&x, &Tensor::from_vec(y, (10, 1), &Device::Cpu).unwrap()).unwrap();
+    let cfg = FitConfig {
+        validation: Validation::Last(0.2),
+        ..quiet(50, 4)
+    };
+    let (history, values) = fit(&data, 0.2, &cfg);
+    assert!((values[0] + values[1] - 1.).abs() < 1e-6, "{values:?}");
+    let last = history.unwrap().epochs.pop().unwrap();
+    assert!((last.validation.unwrap().loss - 99. * 99.).abs() < 1e-3);
+    let own = line(5);
+    let cfg = FitConfig {
+        validation: Validation::Set(&own),
+        ..quiet(1, 4)
+    };
+    assert!(fit(&data, 0.2, &cfg).0.unwrap().epochs[0].validation.is_some());
+}
+
+#[test]
+fn a_schedule_sees_every_step() {
+    let seen = RefCell::new(Vec::new());
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let mut trainer = Trainer::new(model, &store, sgd(&store, 9.), squares).with_schedule(|at| {
+        seen.borrow_mut().push((at.epoch, at.step, at.steps));
+        0.1 / (1 + at.step) as f64
+    });
+    let history = trainer.fit(&line(5), &quiet(2, 2)).unwrap();
+    assert_eq!(
+        *seen.borrow(),
+        [(0, 0, 6), (0, 1, 6), (0, 2, 6), (1, 3, 6), (1, 4, 6), (1, 5, 6)]
+    );
+    assert_eq!(history.epochs[1].learning_rate, 0.1 / 6.);
+}
+
+#[test]
+fn a_callback_sees_every_epoch_and_can_stop() {
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let calls = Cell::new(0);
+    let mut trainer =
+        Trainer::new(model, &store, sgd(&store, 0.1), squares).with_callback(|e: &EpochRecord| {
+            calls.set(calls.get() + 1);
+            assert_eq!(e.epoch, calls.get());
+            Ok(if e.epoch == 3 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        });
+    assert_eq!(trainer.fit(&line(5), &quiet(9, 2)).unwrap().epochs.len(), 3);
+    assert_eq!(calls.get(), 3);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_before_the_step() {
+    let x = Tensor::new(&[[1f64], [1.], [f64::NAN], [1.]], &Device::Cpu).unwrap();
+    let data = TensorDataset::new(&x, &x).unwrap();
+    let cfg = FitConfig {
+        shuffle: None,
+        ..quiet(5, 1)
+    };
+    let (result, values) = fit(&data, 0.1, &cfg);
+    let error = result.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NotFinite {
+                epoch: 1,
+                step: 3,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("the loss is NaN in epoch 1, step 3: ")
+    );
+    assert!(values.iter().all(|value| value.is_finite()), "{values:?}");
+    assert!(matches!(
+        fit(&line(8), 1e30, &quiet(9, 2)).0,
+        Err(Error::NotFinite { .. })
+    ));
+}
+
+#[test]
+fn parameters_without_a_gradient_are_named() {
+    let (store, w, b) = store();
+    let lost = |x: &Tensor| x.matmul(&w.value())?.broadcast_add(&b.tensor());
+    let mut trainer = Trainer::new(lost, &store, sgd(&store, 0.1), squares);
+    let error = trainer.fit(&line(5), &quiet(1, 2)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "these parameters get no gradient and would not be trained: w; freeze them if that is meant"
+    );
+    let before = b.value().to_vec1::<f64>().unwrap();
+    assert_eq!(before, [0.], "the step was taken in spite of the error");
+    let cfg = FitConfig {
+        missing_gradients: MissingGradients::Warn,
+        ..quiet(1, 2)
+    };
+    trainer.fit(&line(5), &cfg).unwrap();
+    assert_ne!(b.value().to_vec1::<f64>().unwrap(), before);
+    store.freeze("w").unwrap();
+    trainer.fit(&line(5), &quiet(1, 2)).unwrap();
+}
+
+#[test]
+fn figures_are_over_the_whole_set() {
+    // Five samples in batches of 3 and 2: accuracies 3/3 and 0/2 are 3/5 together, not the mean of 1 and 0.
+    let x = Tensor::new(
+        &[[0f64, 1.], [0., 1.], [0., 1.], [0., 1.], [0., 1.]],
+        &Device::Cpu,
+    )
+    .unwrap();
+    let y = Tensor::new(&[1u32, 1, 1, 0, 0], &Device::Cpu).unwrap();
+    let data = TensorDataset::new(&x, &y).unwrap();
+    let (store, w, _) = store();
+    let seen = RefCell::new(Vec::new());
+    let model = func_t(|x, train| {
+        assert!(!is_grad_enabled() && !train);
+        x * (w.tensor().sum_all()?.to_scalar::<f64>()? * 0. + 1.)
+    });
+    let loss = |_: &Tensor, y: &Tensor| {
+        seen.borrow_mut().push(y.dims()[0]);
+        y.to_dtype(DType::F64)?.mean_all()
+    };
+    let trainer = Trainer::new(model, &store, sgd(&store, 0.1), loss).with_metric(Accuracy);
+    let scores = trainer.evaluate(&data, 3).unwrap();
+    assert_eq!(scores.metric("accuracy"), Some(0.6));
+    assert!((scores.loss - 0.6).abs() < 1e-12);
+    assert_eq!(*seen.borrow(), [3, 2]);
+    assert_eq!(scores.metric("recall"), None);
+    let output = trainer.predict(&x, 2).unwrap();
+    assert_eq!(output.to_vec2::<f64>().unwrap(), x.to_vec2::<f64>().unwrap());
+}
+
+#[test]
+fn bad_input_is_named() {
+    let none = TensorDataset::new(
+        &Tensor::zeros((0, 1), DType::F64, &Device::Cpu).unwrap(),
+        &Tensor::zeros((0, 1), DType::F64, &Device::Cpu).unwrap(),
+    )
+    .unwrap();
+    let last = |fraction| FitConfig {
+        validation: Validation::Last(fraction),
+        ..quiet(1, 2)
+    };
+    let empty = FitConfig {
+        validation: Validation::Set(&none),
+        ..quiet(1, 2)
+    };
+    let cases = [
+        (&none, quiet(1, 2), "the training set is empty"),
+        (&line(4), empty, "the validation set is empty"),
+        (&line(4), quiet(1, 0), "batch_size is 0, expected at least 1"),
+        (
+            &line(4),
+            last(1.5),
+            "fraction is 1.5, expected above 0 and below 1",
+        ),
+        (&line(4), last(0.), "fraction is 0, expected above 0 and below 1"),
+    ];
+    for (data, cfg, message) in cases {
+        assert_eq!(fit(data, 0.1, &cfg).0.unwrap_err().to_string(), message);
+    }
+    let (store, w, _) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor());
+    let trainer = Trainer::new(model, &store, sgd(&store, 0.1), |y: &Tensor, _: &Tensor| {
+        Ok(y.clone())
+    });
+    let error = trainer.evaluate(&line(4), 2).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "Trainer: loss has shape [2, 1], expected one element: reduce it with a mean"
+    );
+    for (result, message) in [
+        (trainer.evaluate(&none, 2).err(), "the evaluation set is empty"),
+        (
+            trainer.predict(none.features(), 2).err(),
+            "the prediction set is empty",
+        ),
+        (
+            trainer.predict(line(3).features(), 0).err(),
+            "predict: batch_size is 0, expected at least 1",
+        ),
+    ] {
+        assert_eq!(result.unwrap().to_string(), message);
+    }
+}
