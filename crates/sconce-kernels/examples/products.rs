@@ -19,7 +19,10 @@ const SHAPES: [(usize, usize, usize); 8] = [
 ];
 
 fn main() {
-    let runs = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(200);
+    let runs = std::env::args()
+        .nth(1)
+        .and_then(|arg| arg.parse().ok())
+        .unwrap_or(200);
     println!("{:<28}{:>14}{:>14}", "product", "best GFLOP/s", "median");
     for (m, k, n) in SHAPES {
         let (x, w, dy) = (values(m * k), values(n * k), values(m * n));
@@ -29,21 +32,38 @@ fn main() {
             product(MatMut::new(&mut y, m, n), MatRef::new(&x, m, k), &packed, &Plain);
         });
         report("x·Wᵀ", (m, k, n), runs, || {
-            product(MatMut::new(&mut y, m, n), MatRef::new(&x, m, k), &MatRef::new(&w, n, k).t(), &Plain);
+            product(
+                MatMut::new(&mut y, m, n),
+                MatRef::new(&x, m, k),
+                &MatRef::new(&w, n, k).t(),
+                &Plain,
+            );
         });
         let mut dx = vec![0f32; m * k];
         report("dX = dY·W", (m, n, k), runs, || {
-            product(MatMut::new(&mut dx, m, k), MatRef::new(&dy, m, n), &MatRef::new(&w, n, k), &Plain);
+            product(
+                MatMut::new(&mut dx, m, k),
+                MatRef::new(&dy, m, n),
+                &MatRef::new(&w, n, k),
+                &Plain,
+            );
         });
         let mut dw = vec![0f32; n * k];
         report("dW = dYᵀ·X", (n, m, k), runs, || {
-            product(MatMut::new(&mut dw, n, k), MatRef::new(&dy, m, n).t(), &MatRef::new(&x, m, k), &Plain);
+            product(
+                MatMut::new(&mut dw, n, k),
+                MatRef::new(&dy, m, n).t(),
+                &MatRef::new(&x, m, k),
+                &Plain,
+            );
         });
     }
 }
 
 fn values(count: usize) -> Vec<f32> {
-    (0..count).map(|i| ((i * 2_654_435_761) % 1000) as f32 * 1e-3 - 0.5).collect()
+    (0..count)
+        .map(|i| ((i * 2_654_435_761) % 1000) as f32 * 1e-3 - 0.5)
+        .collect()
 }
 
 fn report(name: &str, (m, k, n): (usize, usize, usize), runs: usize, mut run: impl FnMut()) {
@@ -60,5 +80,6 @@ fn report(name: &str, (m, k, n): (usize, usize, usize), runs: usize, mut run: im
     seconds.sort_by(f64::total_cmp);
     let rate = |seconds: f64| 2e-9 * (m * k * n) as f64 / seconds;
     let label = format!("{name} {m}×{k}×{n}");
-    println!("{label:<28}{:>14.1}{:>14.1}", rate(seconds[0]), rate(seconds[runs / 2]));
+    let at = |i: usize| rate(seconds.get(i).copied().unwrap_or(f64::NAN));
+    println!("{label:<28}{:>14.1}{:>14.1}", at(0), at(runs / 2));
 }

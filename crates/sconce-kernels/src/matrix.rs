@@ -24,8 +24,17 @@ impl<'a, T: Copy> MatRef<'a, T> {
     /// # Panics
     /// The slice is too short.
     pub fn strided(data: &'a [T], rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Self {
-        assert!(fits(data.len(), rows, cols, row_stride, col_stride), "a matrix reaches past its slice");
-        Self { data, rows, cols, row_stride, col_stride }
+        assert!(
+            fits(data.len(), rows, cols, row_stride, col_stride),
+            "a matrix reaches past its slice"
+        );
+        Self {
+            data,
+            rows,
+            cols,
+            row_stride,
+            col_stride,
+        }
     }
 
     /// The transposed matrix.
@@ -65,14 +74,19 @@ impl<'a, T: Copy> MatRef<'a, T> {
     /// There is no such element.
     #[inline(always)]
     pub fn at(&self, row: usize, col: usize) -> T {
-        assert!(row < self.rows && col < self.cols, "an index lies outside the matrix");
+        assert!(
+            row < self.rows && col < self.cols,
+            "an index lies outside the matrix"
+        );
         self.data[row * self.row_stride + col * self.col_stride]
     }
 
     /// The elements from (row, col) on, as they lie in memory.
     #[inline(always)]
     pub(crate) fn from(&self, row: usize, col: usize) -> &'a [T] {
-        self.data.get(row * self.row_stride + col * self.col_stride..).unwrap_or_default()
+        self.data
+            .get(row * self.row_stride + col * self.col_stride..)
+            .unwrap_or_default()
     }
 }
 
@@ -99,9 +113,17 @@ impl<'a, T: Copy> MatMut<'a, T> {
     /// # Panics
     /// The slice is too short, or rows overlap.
     pub fn strided(data: &'a mut [T], rows: usize, cols: usize, row_stride: usize) -> Self {
-        assert!(fits(data.len(), rows, cols, row_stride, 1), "a matrix reaches past its slice");
+        assert!(
+            fits(data.len(), rows, cols, row_stride, 1),
+            "a matrix reaches past its slice"
+        );
         assert!(rows < 2 || row_stride >= cols, "the rows of a matrix overlap");
-        Self { data, rows, cols, row_stride }
+        Self {
+            data,
+            rows,
+            cols,
+            row_stride,
+        }
     }
 
     /// How many rows.
@@ -125,7 +147,11 @@ impl<'a, T: Copy> MatMut<'a, T> {
     /// There is no such row.
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows, "a row lies outside the matrix");
-        if self.cols == 0 { &mut [] } else { &mut self.data[row * self.row_stride..][..self.cols] }
+        if self.cols == 0 {
+            &mut []
+        } else {
+            &mut self.data[row * self.row_stride..][..self.cols]
+        }
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {

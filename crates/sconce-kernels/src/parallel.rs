@@ -16,6 +16,7 @@
 //! assert_eq!(parallel::sum(&c), 300_000.);
 //! ```
 
+mod linger;
 mod reduce;
 mod scan;
 mod split;

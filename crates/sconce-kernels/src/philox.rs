@@ -26,7 +26,7 @@ pub use uniform::{fill_bits, fill_uniform};
 
 use crate::simd::Element;
 
-const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
+const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 const ROUNDS: usize = 10;
 
@@ -35,7 +35,7 @@ const SIDE: usize = 16;
 
 /// The four numbers of a counter.
 pub fn block(key: u64, counter: u64) -> [u32; 4] {
-    cipher([counter as u32, (counter >> 32) as u32, 0, 0], [key as u32, (key >> 32) as u32])
+    rounds([counter, counter >> 32, 0, 0], [key as u32, (key >> 32) as u32]).map(|word| word as u32)
 }
 
 /// How many counters a fill of `count` elements takes: one for four `f32` or two `f64`.
@@ -43,47 +43,46 @@ pub fn counters_for<T: Element>(count: usize) -> u64 {
     count.div_ceil(16 / size_of::<T>()) as u64
 }
 
-fn cipher(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let mut lanes = counter.map(|word| [word; 1]);
-    rounds(&mut lanes, key);
-    lanes.map(|[word]| word)
-}
-
-/// The cipher on N counters, word by word.
+/// Four words, of which the low halves count: the high ones are left as they come.
 #[inline(always)]
-fn rounds<const N: usize>(words: &mut [[u32; N]; 4], mut key: [u32; 2]) {
+fn rounds(mut words: [u64; 4], mut key: [u32; 2]) -> [u64; 4] {
+    let low = |word: u64| word & u64::from(u32::MAX);
     for _ in 0..ROUNDS {
-        let [a, b, c, d] = *words;
-        for i in 0..N {
-            let p = u64::from(MULTIPLIERS[0]) * u64::from(a[i]);
-            let q = u64::from(MULTIPLIERS[1]) * u64::from(c[i]);
-            words[0][i] = (q >> 32) as u32 ^ b[i] ^ key[0];
-            words[1][i] = q as u32;
-            words[2][i] = (p >> 32) as u32 ^ d[i] ^ key[1];
-            words[3][i] = p as u32;
-        }
+        let [a, b, c, d] = words;
+        let (p, q) = (low(a) * MULTIPLIERS[0], low(c) * MULTIPLIERS[1]);
+        words = [
+            q >> 32 ^ b ^ u64::from(key[0]),
+            q,
+            p >> 32 ^ d ^ u64::from(key[1]),
+            p,
+        ];
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-}
-
-/// The numbers of `SIDE` counters from `first` on, word by word.
-#[inline(always)]
-fn blocks(key: u64, first: u64) -> [[u32; SIDE]; 4] {
-    let counter = |i: usize| first.wrapping_add(i as u64);
-    let mut words = [
-        std::array::from_fn(|i| counter(i) as u32),
-        std::array::from_fn(|i| (counter(i) >> 32) as u32),
-        [0; SIDE],
-        [0; SIDE],
-    ];
-    rounds(&mut words, [key as u32, (key >> 32) as u32]);
     words
 }
 
-/// The same, counter by counter.
+/// The numbers of `SIDE` counters from `first` on, in pairs, the first of a pair low.
 #[inline(always)]
-fn in_order(words: &[[u32; SIDE]; 4]) -> [u32; 4 * SIDE] {
-    std::array::from_fn(|i| words[i % 4][i / 4])
+fn pairs(key: u64, first: u64) -> [u64; 2 * SIDE] {
+    let mut pairs = [0; 2 * SIDE];
+    // All rounds of a counter in one pass of this loop, so that the compiler puts counters into lanes.
+    for i in 0..SIDE {
+        let counter = first.wrapping_add(i as u64);
+        let [a, b, c, d] = rounds([counter, counter >> 32, 0, 0], [key as u32, (key >> 32) as u32]);
+        pairs[2 * i] = a & u64::from(u32::MAX) | b << 32;
+        pairs[2 * i + 1] = c & u64::from(u32::MAX) | d << 32;
+    }
+    pairs
+}
+
+/// The numbers one by one.
+#[inline(always)]
+fn singles(mut pairs: [u64; 2 * SIDE]) -> [u32; 4 * SIDE] {
+    for pair in &mut pairs {
+        *pair = pair.to_le();
+    }
+    // SAFETY: both are 16·SIDE bytes without padding, and any bytes are a number; the halves' order is little-endian's.
+    unsafe { std::mem::transmute(pairs) }
 }
 
 #[cfg(test)]

@@ -31,7 +31,10 @@ mod right;
 mod split;
 
 pub use batch::product_batch;
-pub use epilogue::{Accumulate, Activate, Activation, Columns, Epilogue, Gelu, GeluTanh, Plain, Relu, RowBias, Sigmoid, Start, Tanh};
+pub use epilogue::{
+    Accumulate, Activate, Activation, Columns, Epilogue, Gelu, GeluTanh, Plain, Relu, RowBias, Sigmoid,
+    Start, Tanh,
+};
 #[doc(hidden)]
 pub use micro::MicroKernels;
 pub use packed::Packed;
@@ -49,7 +52,12 @@ const PARALLEL_FROM: usize = 1_500_000;
 ///
 /// # Panics
 /// The shapes don't agree.
-pub fn product<T: Element>(c: MatMut<'_, T>, a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) {
+pub fn product<T: Element>(
+    c: MatMut<'_, T>,
+    a: MatRef<'_, T>,
+    b: &impl Panels<T>,
+    epilogue: &impl Epilogue<T>,
+) {
     check(&c, &a, b);
     let large = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols()) >= PARALLEL_FROM;
     let level = b.level().unwrap_or_else(simd::level);
@@ -64,14 +72,22 @@ pub fn product<T: Element>(c: MatMut<'_, T>, a: MatRef<'_, T>, b: &impl Panels<T
 ///
 /// # Panics
 /// The shapes don't agree.
-pub fn product_serial<T: Element>(c: MatMut<'_, T>, a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) {
+pub fn product_serial<T: Element>(
+    c: MatMut<'_, T>,
+    a: MatRef<'_, T>,
+    b: &impl Panels<T>,
+    epilogue: &impl Epilogue<T>,
+) {
     check(&c, &a, b);
     driver::run(b.level().unwrap_or_else(simd::level), c, a, b, epilogue, false);
 }
 
 fn check<T: Element>(c: &MatMut<'_, T>, a: &MatRef<'_, T>, b: &impl Panels<T>) {
     let (c, a, b) = ((c.rows(), c.cols()), (a.rows(), a.cols()), (b.rows(), b.cols()));
-    assert!(a.1 == b.0 && c == (a.0, b.1), "a product of {a:?} and {b:?} doesn't fit into {c:?}");
+    assert!(
+        a.1 == b.0 && c == (a.0, b.1),
+        "a product of {a:?} and {b:?} doesn't fit into {c:?}"
+    );
 }
 
 pub use right::Panels;

@@ -35,13 +35,13 @@ fn fold<T: Element, S: Simd, const N: usize>(
     let whole = length - length % (4 * lanes);
     for start in (0..whole).step_by(4 * lanes) {
         for (k, sum) in sums.iter_mut().enumerate() {
-            *sum = *sum + f(inputs.map(|x| s.load::<T>(&x[start + k * lanes..])));
+            *sum = *sum + f(load_each(s, inputs, start + k * lanes, length));
         }
     }
     let [a, b, c, d] = sums;
     let mut total = ((a + b) + (c + d)).sum();
     for start in (whole..length).step_by(lanes) {
-        let mut part = f(inputs.map(|x| s.load::<T>(&x[start..length])));
+        let mut part = f(load_each(s, inputs, start, length));
         if length - start < lanes {
             // The lanes past the end hold f(0).
             let mut lanes_only = [T::ZERO; 64];
@@ -52,6 +52,21 @@ fn fold<T: Element, S: Simd, const N: usize>(
         total += part.sum();
     }
     total
+}
+
+/// A vector of each input. A loop, since a closure in `map` may not be inlined, and then lacks the instruction set.
+#[inline(always)]
+fn load_each<T: Element, S: Simd, const N: usize>(
+    s: S,
+    inputs: [&[T]; N],
+    start: usize,
+    end: usize,
+) -> [T::Vector<S>; N] {
+    let mut vectors = [s.splat(T::ZERO); N];
+    for (vector, input) in vectors.iter_mut().zip(inputs) {
+        *vector = s.load::<T>(&input[start..end]);
+    }
+    vectors
 }
 
 /// The largest element; NaNs are passed over.

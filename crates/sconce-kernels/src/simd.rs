@@ -46,8 +46,8 @@ mod vector;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
-pub(crate) use level::{force, forced};
 pub use level::{Level, level, with_level};
+pub(crate) use level::{force, forced};
 pub use map::{map1, map2, map3};
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;

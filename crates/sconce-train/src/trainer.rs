@@ -75,6 +75,7 @@ pub struct Position {
     pub steps: usize,
 }
 
+type Schedule<'a> = Box<dyn Fn(&Position) -> f64 + 'a>;
 type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a>;
 
 /// Trains a model, evaluates it and predicts with it.
@@ -107,7 +108,7 @@ pub struct Trainer<'a> {
     optimizer: Box<dyn Optimize + 'a>,
     loss: Loss<'a>,
     metrics: Vec<Box<dyn Metric + 'a>>,
-    schedule: Option<Box<dyn Fn(&Position) -> f64 + 'a>>,
+    schedule: Option<Schedule<'a>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 

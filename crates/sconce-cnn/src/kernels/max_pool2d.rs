@@ -5,9 +5,8 @@ use crate::window::Axis;
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use sconce_kernels::simd::{self, Kernel, Simd, Vector};
+use std::hint::select_unpredictable;
 use std::marker::PhantomData;
-use std::ops::Range;
 
 /// x `[batch, channels, height, width]`; the sizes have been checked.
 pub(crate) fn forward<T: Real>(x: &Tensor, axes: [Axis; 2]) -> Result<Tensor> {
@@ -23,30 +22,24 @@ struct MaxPool2d<T> {
 const NONE: u32 = u32::MAX;
 
 impl<T: Real> Function for MaxPool2d<T> {
-    /// For each output the tap that it was taken from; empty if no gradient is wanted.
+    /// For each output the tap that it was taken from.
     type Saved = Vec<u32>;
 
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
 
-    fn forward(&self, inputs: &[Tensor], wanted: &[bool]) -> Result<(Vec<Output>, Vec<u32>)> {
+    fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, Vec<u32>)> {
         let [v, h] = &self.axes;
         let (batch, channels, _, _) = inputs[0].dims4()?;
         let (from, to) = (v.input * h.input, v.output * h.output);
         let x = cpu::slice::<T>(&inputs[0])?;
         let mut y = vec![T::zero(); batch * channels * to];
         let taps = Taps::new(&self.axes);
-        let mut choices = vec![0; if wanted[0] { y.len() } else { 0 }];
-        if wanted[0] {
-            planes::each_of_two(&mut y, &mut choices, to, from, |plane, y, choices| {
-                simd::dispatch(Maxima { taps: &taps, x: &x[plane * from..][..from], y, choices });
-            });
-        } else {
-            planes::each(&mut y, to, from, |plane, y| {
-                simd::dispatch(Maxima { taps: &taps, x: &x[plane * from..][..from], y, choices: &mut [] });
-            });
-        }
+        let mut choices = vec![0; y.len()];
+        planes::each_of_two(&mut y, &mut choices, to, from, |plane, y, choices| {
+            maxima(&taps, &x[plane * from..][..from], y, choices);
+        });
         Ok((vec![Output::new(y, (batch, channels, v.output, h.output))?], choices))
     }
 
@@ -78,98 +71,77 @@ impl<T: Real> Function for MaxPool2d<T> {
     }
 }
 
-/// Room for the elements of a vector.
-const BLOCK: usize = 16;
-
-/// One channel: a vector of a row's outputs at a time, tap by tap.
-struct Maxima<'a, T> {
-    taps: &'a Taps,
-    x: &'a [T],
-    y: &'a mut [T],
-    /// Empty if they aren't asked for.
-    choices: &'a mut [u32],
-}
-
-impl<T: Real> Kernel for Maxima<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { taps, x, y, choices } = self;
-        let lanes = s.lanes::<T>().min(BLOCK);
-        for (row, y) in y.chunks_exact_mut(taps.columns).enumerate() {
-            for (k, y) in y.chunks_mut(lanes).enumerate() {
-                let outputs = k * lanes..k * lanes + y.len();
-                let (best, choice) = maxima(s, taps, x, row, outputs.clone());
-                best.store(y);
-                if !choices.is_empty() {
-                    let mut block = [T::ZERO; BLOCK];
-                    choice.store(&mut block);
-                    for (choice, from) in choices[row * taps.columns..][outputs].iter_mut().zip(block) {
-                        *choice = if from < T::ZERO { NONE } else { from.wide() as u32 };
-                    }
-                }
-            }
+/// One channel. It isn't dispatched: choices of single values are slow with AVX-512's masks.
+fn maxima<T: Real>(taps: &Taps, x: &[T], y: &mut [T], choices: &mut [u32]) {
+    let rows = y.chunks_exact_mut(taps.columns).zip(choices.chunks_exact_mut(taps.columns));
+    for (row, (y, choices)) in rows.enumerate() {
+        let mut done = 0..0;
+        if let Some(top) = taps.whole(row)
+            && !taps.inner.is_empty()
+        {
+            let (y, choices) = (&mut y[taps.inner.clone()], &mut choices[taps.inner.clone()]);
+            let lines = &x[top * taps.width + taps.inner_start..];
+            // The usual sizes have loops that the compiler can unroll.
+            let computed = match taps.size {
+                [2, 2] => whole_windows::<T, 2, 2>(taps, lines, y, choices),
+                [3, 3] => whole_windows::<T, 3, 3>(taps, lines, y, choices),
+                _ => 0,
+            };
+            done = taps.inner.start..taps.inner.start + computed;
+        }
+        for j in (0..done.start).chain(done.end..taps.columns) {
+            (y[j], choices[j]) = window(taps, x, row, j);
         }
     }
 }
 
-/// The largest values of some windows of a row, and the numbers of their taps.
+/// Windows of a known size that lie in the image side by side, without gaps in them.
 #[inline(always)]
-fn maxima<T: Real, S: Simd>(
-    s: S,
+fn whole_windows<T: Real, const HEIGHT: usize, const WIDTH: usize>(
     taps: &Taps,
-    x: &[T],
-    row: usize,
-    outputs: Range<usize>,
-) -> (T::Vector<S>, T::Vector<S>) {
-    let nothing = s.splat(T::NEG_INFINITY);
-    let (mut best, mut choice) = (nothing, nothing);
-    for (k, (u, i)) in taps.rows(row).enumerate() {
-        let line = &x[i * taps.width..][..taps.width];
-        if k == 0 {
-            // What a window of −∞ alone gives its gradient to.
-            let mut first = [T::NEG_INFINITY; BLOCK];
-            for (first, tap) in first.iter_mut().zip(&taps.first_columns[outputs.clone()]) {
-                *first = tap.map_or(T::NEG_INFINITY, |t| T::of((u * taps.kernel + t) as f64));
+    lines: &[T],
+    y: &mut [T],
+    choices: &mut [u32],
+) -> usize {
+    let mut lines: [&[T]; HEIGHT] = std::array::from_fn(|u| &lines[u * taps.width..]);
+    for line in &mut lines {
+        *line = &line[..(y.len() - 1) * taps.stride + WIDTH];
+    }
+    for (j, (y, choice)) in y.iter_mut().zip(&mut *choices).enumerate() {
+        let windows: [&[T]; HEIGHT] = lines.map(|line| &line[j * taps.stride..][..WIDTH]);
+        let (mut best, mut number) = (T::NEG_INFINITY, 0);
+        for (u, window) in windows.iter().enumerate() {
+            for (t, x) in window.iter().enumerate() {
+                larger(*x, (u * WIDTH + t) as u32, &mut best, &mut number);
             }
-            choice = s.load(&first);
         }
+        (*y, *choice) = (best, number);
+    }
+    y.len()
+}
+
+/// Any window.
+fn window<T: Real>(taps: &Taps, x: &[T], row: usize, column: usize) -> (T, u32) {
+    let (mut best, mut choice) = (T::NEG_INFINITY, NONE);
+    for (u, i) in taps.rows(row) {
         for tap in &taps.across {
-            let mut seen = [T::NEG_INFINITY; BLOCK];
-            let (from, to) = (outputs.start.max(tap.outputs.start), outputs.end.min(tap.outputs.end));
-            if from < to {
-                let line = &line[tap.start + (from - tap.outputs.start) * taps.stride..];
-                gather(&mut seen[from - outputs.start..to - outputs.start], line, taps.stride);
+            if tap.outputs.contains(&column) {
+                let x = x[i * taps.width + tap.start + (column - tap.outputs.start) * taps.stride];
+                let number = (u * taps.kernel + tap.number) as u32;
+                // The first one is what a window of −∞ alone gives its gradient to.
+                choice = choice.min(number);
+                larger(x, number, &mut best, &mut choice);
             }
-            let x = s.load::<T>(&seen);
-            let takes = x.gt(best) | !x.equal(x);
-            best = Vector::select(takes, x, best);
-            choice = Vector::select(takes, s.constant::<T>((u * taps.kernel + tap.number) as f64), choice);
         }
     }
     (best, choice)
 }
 
-/// Elements that stand `stride` apart, side by side.
+/// Takes a value that is larger, or NaN; without a branch, since which one is larger can't be predicted.
 #[inline(always)]
-fn gather<T: Real>(to: &mut [T], from: &[T], stride: usize) {
-    match stride {
-        1 => to.copy_from_slice(&from[..to.len()]),
-        2 => {
-            let (pairs, rest) = from.as_chunks::<2>();
-            for (to, pair) in to.iter_mut().zip(pairs) {
-                *to = pair[0];
-            }
-            // The last one may lack its other half.
-            if let (Some(to), Some(from)) = (to.get_mut(pairs.len()), rest.first()) {
-                *to = *from;
-            }
-        }
-        _ => {
-            for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
-                *to = *from;
-            }
-        }
-    }
+#[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
+fn larger<T: Real>(x: T, number: u32, best: &mut T, choice: &mut u32) {
+    let takes = (x > *best) | (x != x);
+    *best = select_unpredictable(takes, x, *best);
+    *choice = select_unpredictable(takes, number, *choice);
 }

@@ -50,10 +50,13 @@ pub(super) struct Tap {
 pub(super) struct Taps {
     vertical: Axis,
     pub(super) across: Vec<Tap>,
-    /// For each output the first column of its window that lies in the image, if any does.
-    pub(super) first_columns: Vec<Option<usize>>,
+    /// The outputs of a row that see the image through all taps, and the image's column where the first of them begins.
+    pub(super) inner: Range<usize>,
+    pub(super) inner_start: usize,
     /// Columns of a window.
     pub(super) kernel: usize,
+    /// Height and width of a window; 0 where there are gaps in it.
+    pub(super) size: [usize; 2],
     pub(super) columns: usize,
     pub(super) width: usize,
     pub(super) stride: usize,
@@ -62,7 +65,6 @@ pub(super) struct Taps {
 impl Taps {
     pub(super) fn new([vertical, h]: &[Axis; 2]) -> Self {
         let before = h.padding[0];
-        let mut first_columns = vec![None; h.output];
         let mut across = Vec::with_capacity(h.kernel);
         for t in 0..h.kernel {
             let offset = t * h.dilation;
@@ -75,20 +77,29 @@ impl Taps {
                 continue;
             }
             let start = first * h.stride + offset - before;
-            for column in &mut first_columns[first..end] {
-                column.get_or_insert(t);
-            }
             across.push(Tap { number: t, outputs: first..end, start });
         }
+        let first = across.iter().map(|tap: &Tap| tap.outputs.start).max().unwrap_or(0);
+        let inner = first..across.iter().map(|tap| tap.outputs.end).min().unwrap_or(0).max(first);
+        let inner_start = (first * h.stride).saturating_sub(before);
         Self {
             vertical: *vertical,
+            inner: if across.len() == h.kernel { inner } else { 0..0 },
+            inner_start,
             across,
-            first_columns,
             kernel: h.kernel,
+            size: [vertical, h].map(|axis| if axis.dilation == 1 { axis.kernel } else { 0 }),
             columns: h.output,
             width: h.input,
             stride: h.stride,
         }
+    }
+
+    /// The image's row at which an output row's windows begin, if they lie in the image from top to bottom.
+    pub(super) fn whole(&self, output: usize) -> Option<usize> {
+        let Axis { stride, dilation, padding: [before, _], input, kernel, .. } = self.vertical;
+        let top = (output * stride).checked_sub(before)?;
+        (top + (kernel - 1) * dilation < input).then_some(top)
     }
 
     /// The rows of an output row's windows that lie in the image, with the image's rows that they are.

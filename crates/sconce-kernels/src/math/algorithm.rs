@@ -1,7 +1,7 @@
 //! The algorithms, once for both element types.
 
-use super::constants::Constants;
 use super::Functions as _;
+use super::constants::Constants;
 use crate::simd::Vector;
 
 /// A polynomial, by Horner's rule.
@@ -9,7 +9,11 @@ use crate::simd::Vector;
 fn polynomial<V: Vector>(x: V, coefficients: &[f64]) -> V {
     let mut sum = x.same(0.);
     for (i, &c) in coefficients.iter().rev().enumerate() {
-        sum = if i == 0 { x.same(c) } else { sum.mul_add(x, x.same(c)) };
+        sum = if i == 0 {
+            x.same(c)
+        } else {
+            sum.mul_add(x, x.same(c))
+        };
     }
     sum
 }

@@ -6,16 +6,66 @@ use reference::Wide;
 
 type Function<T> = fn(&mut [T], &[T]);
 
+type Case = (
+    &'static str,
+    Function<f32>,
+    Function<f64>,
+    fn(f64) -> Wide,
+    (f64, f64),
+    f64,
+    f64,
+);
+
 /// Function, reference, the points' range for `f64`, and the bound in units in the last place for `f32` and `f64`.
-const CASES: [(&str, Function<f32>, Function<f64>, fn(f64) -> Wide, (f64, f64), f64, f64); 8] = [
+const CASES: [Case; 8] = [
     ("exp", math::exp, math::exp, reference::exp, (-750., 712.), 1., 1.),
-    ("exp_m1", math::exp_m1, math::exp_m1, reference::exp_m1, (-60., 712.), 1.5, 1.5),
+    (
+        "exp_m1",
+        math::exp_m1,
+        math::exp_m1,
+        reference::exp_m1,
+        (-60., 712.),
+        1.5,
+        1.5,
+    ),
     ("ln", math::ln, math::ln, reference::ln, (0., 1e6), 1., 1.),
-    ("ln_1p", math::ln_1p, math::ln_1p, reference::ln_1p, (-1., 1e6), 1.5, 1.5),
-    ("tanh", math::tanh, math::tanh, reference::tanh, (-25., 25.), 2.5, 2.),
-    ("sigmoid", math::sigmoid, math::sigmoid, reference::sigmoid, (-750., 60.), 2., 2.),
+    (
+        "ln_1p",
+        math::ln_1p,
+        math::ln_1p,
+        reference::ln_1p,
+        (-1., 1e6),
+        1.5,
+        1.5,
+    ),
+    (
+        "tanh",
+        math::tanh,
+        math::tanh,
+        reference::tanh,
+        (-25., 25.),
+        2.5,
+        2.,
+    ),
+    (
+        "sigmoid",
+        math::sigmoid,
+        math::sigmoid,
+        reference::sigmoid,
+        (-750., 60.),
+        2.,
+        2.,
+    ),
     ("erf", math::erf, math::erf, reference::erf, (-7., 7.), 1.5, 1.5),
-    ("softplus", math::softplus, math::softplus, reference::softplus, (-750., 60.), 2., 2.),
+    (
+        "softplus",
+        math::softplus,
+        math::softplus,
+        reference::softplus,
+        (-750., 60.),
+        2.,
+        2.,
+    ),
 ];
 
 /// How far `got` is from the reference, in units of its last place.
@@ -52,12 +102,23 @@ fn sweep<T: Element>(
             if error > worst || error.is_nan() {
                 (worst, place) = (error, x);
             }
-            assert!(!error.is_nan(), "{name}({x}) at {level:?} is {y}, not {expected:?}");
+            assert!(
+                !error.is_nan(),
+                "{name}({x}) at {level:?} is {y}, not {expected:?}"
+            );
         }
         if std::env::var_os("SCONCE_SHOW_ERRORS").is_some() {
-            println!("{name} {} {level:?}: {worst:.3} ulp at {:e}", std::any::type_name::<T>(), place.wide());
+            println!(
+                "{name} {} {level:?}: {worst:.3} ulp at {:e}",
+                std::any::type_name::<T>(),
+                place.wide()
+            );
         }
-        assert!(worst <= bound, "{name} at {level:?}: {worst} units in the last place at {:e}", place.wide());
+        assert!(
+            worst <= bound,
+            "{name} at {level:?}: {worst} units in the last place at {:e}",
+            place.wide()
+        );
     }
 }
 
@@ -87,30 +148,102 @@ fn f64_errors_stay_within_their_bounds() {
 
 #[test]
 fn special_values() {
-    let inf = f64::INFINITY;
-    let nan = f64::NAN;
-    let cases: [(&str, Function<f32>, Function<f64>, &[(f64, f64)]); 8] = [
-        ("exp", math::exp, math::exp, &[(0., 1.), (-0., 1.), (inf, inf), (-inf, 0.), (800., inf), (-800., 0.)]),
-        ("exp_m1", math::exp_m1, math::exp_m1, &[(0., 0.), (-0., -0.), (inf, inf), (-inf, -1.), (800., inf)]),
-        ("ln", math::ln, math::ln, &[(1., 0.), (0., -inf), (-0., -inf), (inf, inf), (-1., nan), (-inf, nan)]),
-        ("ln_1p", math::ln_1p, math::ln_1p, &[(0., 0.), (-0., -0.), (-1., -inf), (inf, inf), (-2., nan), (-inf, nan)]),
-        ("tanh", math::tanh, math::tanh, &[(0., 0.), (-0., -0.), (inf, 1.), (-inf, -1.), (40., 1.), (-40., -1.)]),
-        ("sigmoid", math::sigmoid, math::sigmoid, &[(0., 0.5), (-0., 0.5), (inf, 1.), (-inf, 0.), (800., 1.)]),
-        ("erf", math::erf, math::erf, &[(0., 0.), (-0., -0.), (inf, 1.), (-inf, -1.), (7., 1.), (-7., -1.)]),
-        ("softplus", math::softplus, math::softplus, &[(inf, inf), (-inf, 0.), (800., 800.), (-800., 0.)]),
+    type Values = (&'static str, Function<f32>, Function<f64>, &'static [(f64, f64)]);
+    const INF: f64 = f64::INFINITY;
+    const NAN: f64 = f64::NAN;
+    let cases: [Values; 8] = [
+        (
+            "exp",
+            math::exp,
+            math::exp,
+            &[
+                (0., 1.),
+                (-0., 1.),
+                (INF, INF),
+                (-INF, 0.),
+                (800., INF),
+                (-800., 0.),
+            ],
+        ),
+        (
+            "exp_m1",
+            math::exp_m1,
+            math::exp_m1,
+            &[(0., 0.), (-0., -0.), (INF, INF), (-INF, -1.), (800., INF)],
+        ),
+        (
+            "ln",
+            math::ln,
+            math::ln,
+            &[
+                (1., 0.),
+                (0., -INF),
+                (-0., -INF),
+                (INF, INF),
+                (-1., NAN),
+                (-INF, NAN),
+            ],
+        ),
+        (
+            "ln_1p",
+            math::ln_1p,
+            math::ln_1p,
+            &[
+                (0., 0.),
+                (-0., -0.),
+                (-1., -INF),
+                (INF, INF),
+                (-2., NAN),
+                (-INF, NAN),
+            ],
+        ),
+        (
+            "tanh",
+            math::tanh,
+            math::tanh,
+            &[
+                (0., 0.),
+                (-0., -0.),
+                (INF, 1.),
+                (-INF, -1.),
+                (40., 1.),
+                (-40., -1.),
+            ],
+        ),
+        (
+            "sigmoid",
+            math::sigmoid,
+            math::sigmoid,
+            &[(0., 0.5), (-0., 0.5), (INF, 1.), (-INF, 0.), (800., 1.)],
+        ),
+        (
+            "erf",
+            math::erf,
+            math::erf,
+            &[(0., 0.), (-0., -0.), (INF, 1.), (-INF, -1.), (7., 1.), (-7., -1.)],
+        ),
+        (
+            "softplus",
+            math::softplus,
+            math::softplus,
+            &[(INF, INF), (-INF, 0.), (800., 800.), (-800., 0.)],
+        ),
     ];
     fn check<T: Element>(name: &str, function: Function<T>, x: f64, expected: f64) {
         let mut y = [T::ZERO; 3];
         function(&mut y, &[T::of(x); 3]);
         for y in y.map(T::wide) {
             let same = y == expected && y.is_sign_negative() == expected.is_sign_negative();
-            assert!(same || y.is_nan() && expected.is_nan(), "{name}({x}) is {y}, not {expected}");
+            assert!(
+                same || y.is_nan() && expected.is_nan(),
+                "{name}({x}) is {y}, not {expected}"
+            );
         }
     }
     for level in Level::available() {
         with_level(level, || {
             for (name, single, double, values) in cases {
-                for &(x, y) in values.iter().chain(&[(nan, nan)]) {
+                for &(x, y) in values.iter().chain(&[(NAN, NAN)]) {
                     check(name, single, x, y);
                     check(name, double, x, y);
                 }

@@ -40,7 +40,10 @@ pub(crate) fn in_order<P: Split, R: Send>(
     let values = Mutex::new(Vec::new());
     split::blocks(parts, block, weight, |first, part| {
         let value = map(first, part);
-        values.lock().unwrap_or_else(PoisonError::into_inner).push((first, value));
+        values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((first, value));
     });
     let mut values = values.into_inner().unwrap_or_else(PoisonError::into_inner);
     values.sort_by_key(|&(first, _)| first);

@@ -30,7 +30,10 @@ pub fn scan<T: Copy + Send + Sync>(out: &mut [T], x: &[T], op: impl Fn(T, T) -> 
     let totals = Mutex::new(Vec::new());
     zip((&mut *out, x), |first, (out, x)| {
         if let Some(total) = within(out, x) {
-            totals.lock().unwrap_or_else(PoisonError::into_inner).push((first, total));
+            totals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((first, total));
         }
     });
     let mut totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);

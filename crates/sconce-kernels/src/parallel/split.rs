@@ -84,7 +84,10 @@ macro_rules! rows {
                 if self.0.is_empty() {
                     return 0;
                 }
-                assert!(self.1 != 0 && self.0.len() % self.1 == 0, "a slice isn't a whole number of rows");
+                assert!(
+                    self.1 != 0 && self.0.len() % self.1 == 0,
+                    "a slice isn't a whole number of rows"
+                );
                 self.0.len() / self.1
             }
             fn whole(self) -> Self::Whole {

@@ -4,7 +4,10 @@ use super::*;
 pub(crate) fn with_any_threads<R: PartialEq + std::fmt::Debug + Send>(f: impl Fn() -> R + Send + Sync) -> R {
     let alone = f();
     for threads in 1..=3 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         assert!(pool.install(&f) == alone, "{threads} threads give another result");
     }
     alone
@@ -13,8 +16,14 @@ pub(crate) fn with_any_threads<R: PartialEq + std::fmt::Debug + Send>(f: impl Fn
 #[test]
 fn every_task_runs_once() {
     for count in [0, 1, 2, 7, 1000] {
-        let runs: Vec<_> = (0..count).map(|_| std::sync::atomic::AtomicUsize::new(0)).collect();
-        with_any_threads(|| tasks(count, |i| _ = runs[i].fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+        let runs: Vec<_> = (0..count)
+            .map(|_| std::sync::atomic::AtomicUsize::new(0))
+            .collect();
+        with_any_threads(|| {
+            tasks(count, |i| {
+                _ = runs[i].fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+            })
+        });
         assert!(runs.into_iter().all(|run| run.into_inner() == 4));
     }
 }
@@ -25,14 +34,22 @@ fn zip_covers_all_lengths_in_lock_step() {
         let x: Vec<usize> = (0..length).collect();
         let out = with_any_threads(|| {
             let (mut out, mut firsts) = (vec![0; length], vec![0; length]);
-            zip((&mut out[..], &x[..], &mut firsts[..]), |first, (out, x, firsts)| {
-                assert!(out.len() == x.len() && out.len() <= CHUNK && first % CHUNK == 0);
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = 2 * x + 1;
-                }
-                firsts.fill(first);
-            });
-            assert!(firsts.iter().enumerate().all(|(i, &first)| first == i - i % CHUNK));
+            zip(
+                (&mut out[..], &x[..], &mut firsts[..]),
+                |first, (out, x, firsts)| {
+                    assert!(out.len() == x.len() && out.len() <= CHUNK && first % CHUNK == 0);
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = 2 * x + 1;
+                    }
+                    firsts.fill(first);
+                },
+            );
+            assert!(
+                firsts
+                    .iter()
+                    .enumerate()
+                    .all(|(i, &first)| first == i - i % CHUNK)
+            );
             out
         });
         assert!(out.iter().enumerate().all(|(i, &x)| x == 2 * i + 1));
@@ -53,7 +70,12 @@ fn rows_stay_whole() {
             });
             heads
         });
-        assert!(firsts.iter().enumerate().all(|(i, &head)| head == (i * cols) as f64));
+        assert!(
+            firsts
+                .iter()
+                .enumerate()
+                .all(|(i, &head)| head == (i * cols) as f64)
+        );
     }
 }
 
@@ -65,13 +87,23 @@ fn sums_and_reductions_have_a_fixed_order() {
         let exact: f64 = x.iter().copied().map(f64::from).sum();
         assert!((f64::from(total) - exact).abs() < 1e-2);
         let order = with_any_threads(|| {
-            reduce((&x[..],), |first, (part,)| vec![(first, part.len())], |a, b| [a, b].concat()).unwrap_or_default()
+            reduce(
+                (&x[..],),
+                |first, (part,)| vec![(first, part.len())],
+                |a, b| [a, b].concat(),
+            )
+            .unwrap_or_default()
         });
         assert!(order.windows(2).all(|w| w[0].0 + w[0].1 == w[1].0));
         assert_eq!(order.iter().map(|part| part.1).sum::<usize>(), length);
     }
     let rows = vec![1f64; 300 * 1000];
-    let blocks = reduce_rows(1000, (Rows(&rows[..], 1000),), |_, (part,)| part.len(), |a, b| a + b);
+    let blocks = reduce_rows(
+        1000,
+        (Rows(&rows[..], 1000),),
+        |_, (part,)| part.len(),
+        |a, b| a + b,
+    );
     assert_eq!(blocks, Some(300_000));
 }
 
@@ -84,7 +116,11 @@ fn scan_is_a_running_total() {
             scan(&mut out, &x, |a, b| a + b);
             out
         });
-        assert!(out.iter().enumerate().all(|(i, &total)| total == (i * (i + 1) / 2) as u64));
+        assert!(
+            out.iter()
+                .enumerate()
+                .all(|(i, &total)| total == (i * (i + 1) / 2) as u64)
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dropout: keep or drop, and scale, in one pass.
 
-use super::{SIDE, blocks, in_order};
+use super::{SIDE, pairs, singles};
 use crate::parallel;
 use crate::simd::{self, Element, Kernel, Simd};
 
@@ -30,7 +30,14 @@ pub fn dropout<T: Element>(out: &mut [T], x: &[T], key: u64, first: u64, keep: f
     let limit = (keep * (1u64 << 32) as f64) as u64;
     let scale = T::of(if keep > 0. { 1. / keep } else { 0. });
     parallel::zip((out, x), |start, (out, x)| {
-        simd::dispatch(Dropout { out, x, key, first: first.wrapping_add(start as u64 / 4), limit, scale });
+        simd::dispatch(Dropout {
+            out,
+            x,
+            key,
+            first: first.wrapping_add(start as u64 / 4),
+            limit,
+            scale,
+        });
     });
 }
 
@@ -48,11 +55,22 @@ impl<T: Element> Kernel for Dropout<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { out, x, key, first, limit, scale } = self;
+        let Self {
+            out,
+            x,
+            key,
+            first,
+            limit,
+            scale,
+        } = self;
         for (i, (out, x)) in out.chunks_mut(4 * SIDE).zip(x.chunks(4 * SIDE)).enumerate() {
-            let bits = in_order(&blocks(key, first.wrapping_add((i * SIDE) as u64)));
+            let bits = singles(pairs(key, first.wrapping_add((i * SIDE) as u64)));
             for ((out, &x), bits) in out.iter_mut().zip(x).zip(bits) {
-                *out = if u64::from(bits) < limit { x * scale } else { T::ZERO };
+                *out = if u64::from(bits) < limit {
+                    x * scale
+                } else {
+                    T::ZERO
+                };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Normal numbers, by Box and Muller's transformation.
 
-use super::{SIDE, blocks, in_order};
+use super::{SIDE, pairs, singles};
 use crate::parallel;
 use crate::simd::{self, Element, Kernel, Simd, Vector};
 
@@ -12,7 +12,13 @@ pub fn fill_normal<T: Element>(out: &mut [T], key: u64, first: u64, mean: f64, s
     let per_counter = 16 / size_of::<T>();
     parallel::zip((out,), |start, (out,)| {
         let first = first.wrapping_add((start / per_counter) as u64);
-        simd::dispatch(Normal { out, key, first, mean, std });
+        simd::dispatch(Normal {
+            out,
+            key,
+            first,
+            mean,
+            std,
+        });
     });
 }
 
@@ -32,26 +38,34 @@ impl<T: Element> Kernel for Normal<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { out, key, first, mean, std } = self;
+        let Self {
+            out,
+            key,
+            first,
+            mean,
+            std,
+        } = self;
         // A block of counters gives 2·SIDE pairs of f32, or SIDE of f64.
         let wide = size_of::<T>() == 8;
-        let pairs = if wide { SIDE } else { 2 * SIDE };
+        let count = if wide { SIDE } else { 2 * SIDE };
         let lanes = s.lanes::<f64>();
-        for (i, out) in out.chunks_mut(2 * pairs).enumerate() {
-            let bits = in_order(&blocks(key, first.wrapping_add((i * SIDE) as u64)));
+        for (i, out) in out.chunks_mut(2 * count).enumerate() {
+            let bits = pairs(key, first.wrapping_add((i * SIDE) as u64));
+            let halves = singles(bits);
             let (mut u, mut v) = ([1.; PAIRS], [0.; PAIRS]);
-            for j in 0..pairs {
-                // u in (0, 1], v in [0, 1).
-                if wide {
-                    let number = |i: usize| (u64::from(bits[i + 1]) << 32 | u64::from(bits[i])) >> 11;
-                    u[j] = (number(4 * j) + 1) as f64 * (1. / (1u64 << 53) as f64);
-                    v[j] = number(4 * j + 2) as f64 * (1. / (1u64 << 53) as f64);
-                } else {
-                    u[j] = (f64::from(bits[2 * j]) + 1.) * (1. / (1u64 << 32) as f64);
-                    v[j] = f64::from(bits[2 * j + 1]) * (1. / (1u64 << 32) as f64);
+            // u in (0, 1], v in [0, 1).
+            if wide {
+                for (j, (u, v)) in u.iter_mut().zip(&mut v).enumerate().take(SIDE) {
+                    *u = ((bits[2 * j] >> 11) + 1) as f64 * (1. / (1u64 << 53) as f64);
+                    *v = (bits[2 * j + 1] >> 11) as f64 * (1. / (1u64 << 53) as f64);
+                }
+            } else {
+                for (j, (u, v)) in u.iter_mut().zip(&mut v).enumerate() {
+                    *u = (f64::from(halves[2 * j]) + 1.) * (1. / (1u64 << 32) as f64);
+                    *v = f64::from(halves[2 * j + 1]) * (1. / (1u64 << 32) as f64);
                 }
             }
-            for (u, v) in u[..pairs].chunks_mut(lanes).zip(v[..pairs].chunks_mut(lanes)) {
+            for (u, v) in u[..count].chunks_mut(lanes).zip(v[..count].chunks_mut(lanes)) {
                 let radius = (ln(s.load::<f64>(u)) * s.splat(-2.)).sqrt() * s.splat(std);
                 let (sin, cos) = sin_cos(s.load::<f64>(v));
                 (radius * cos + s.splat(mean)).store(u);
@@ -142,5 +156,8 @@ fn sin_cos<V: Vector<Elem = f64>>(v: V) -> (V, V) {
     let is = |n: f64| quarters.equal(v.same(n));
     let swap = is(1.) | is(3.);
     let (a, b) = (V::select(swap, cos, sin), V::select(swap, sin, cos));
-    (V::select(is(2.) | is(3.), -a, a), V::select(is(1.) | is(2.), -b, b))
+    (
+        V::select(is(2.) | is(3.), -a, a),
+        V::select(is(1.) | is(2.), -b, b),
+    )
 }

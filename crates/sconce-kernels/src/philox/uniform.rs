@@ -1,12 +1,18 @@
 //! Bits and uniform numbers.
 
-use super::{SIDE, blocks, in_order};
+use super::{SIDE, pairs, singles};
 use crate::parallel;
 use crate::simd::{self, Element, Kernel, Simd};
 
 /// Raw numbers, four a counter.
 pub fn fill_bits(out: &mut [u32], key: u64, first: u64) {
-    parallel::zip((out,), |start, (out,)| simd::dispatch(Bits { out, key, first: first.wrapping_add(start as u64 / 4) }));
+    parallel::zip((out,), |start, (out,)| {
+        simd::dispatch(Bits {
+            out,
+            key,
+            first: first.wrapping_add(start as u64 / 4),
+        })
+    });
 }
 
 struct Bits<'a> {
@@ -21,7 +27,7 @@ impl Kernel for Bits<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for (i, out) in self.out.chunks_mut(4 * SIDE).enumerate() {
-            let bits = in_order(&blocks(self.key, self.first.wrapping_add((i * SIDE) as u64)));
+            let bits = singles(pairs(self.key, self.first.wrapping_add((i * SIDE) as u64)));
             out.copy_from_slice(&bits[..out.len()]);
         }
     }
@@ -34,7 +40,13 @@ pub fn fill_uniform<T: Element>(out: &mut [T], key: u64, first: u64, lo: f64, hi
     let per_counter = 16 / size_of::<T>();
     parallel::zip((out,), |start, (out,)| {
         let first = first.wrapping_add((start / per_counter) as u64);
-        simd::dispatch(Uniform { out, key, first, lo, range: hi - lo });
+        simd::dispatch(Uniform {
+            out,
+            key,
+            first,
+            lo,
+            range: hi - lo,
+        });
     });
 }
 
@@ -51,23 +63,26 @@ impl<T: Element> Kernel for Uniform<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { out, key, first, lo, range } = self;
+        let Self {
+            out,
+            key,
+            first,
+            lo,
+            range,
+        } = self;
         let wide = size_of::<T>() == 8;
         let size = if wide { 2 * SIDE } else { 4 * SIDE };
         for (i, out) in out.chunks_mut(size).enumerate() {
-            let bits = in_order(&blocks(key, first.wrapping_add((i * SIDE) as u64)));
+            let pairs = pairs(key, first.wrapping_add((i * SIDE) as u64));
             if wide {
-                let pairs: [[u32; 2]; 2 * SIDE] = std::array::from_fn(|i| [bits[2 * i], bits[2 * i + 1]]);
-                for (out, [low, high]) in out.iter_mut().zip(pairs) {
-                    let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
-                    *out = T::of(lo + range * (bits as f64 * (1. / (1u64 << 53) as f64)));
+                for (out, pair) in out.iter_mut().zip(pairs) {
+                    *out = T::of(lo + range * ((pair >> 11) as f64 * (1. / (1u64 << 53) as f64)));
                 }
             } else {
                 let (lo, range) = (T::of(lo), T::of(range));
                 let scale = T::of(1. / f64::from(1u32 << 24));
-                for (out, bits) in out.iter_mut().zip(bits) {
-                    // Below 2²⁴, so that the conversion by way of a signed number is exact.
-                    *out = lo + range * (T::of(f64::from((bits >> 8) as i32)) * scale);
+                for (out, bits) in out.iter_mut().zip(singles(pairs)) {
+                    *out = lo + range * (T::whole((bits >> 8) as i32) * scale);
                 }
             }
         }

@@ -36,7 +36,10 @@ pub fn product_batch<'a, T: Element, B: Panels<T>>(
     if size == 0 {
         return;
     }
-    assert!(c.len() % size == 0, "the results aren't a whole number of matrices");
+    assert!(
+        c.chunks_exact(size).remainder().is_empty(),
+        "the results aren't a whole number of matrices"
+    );
     let level = simd::level();
     let work = (size * depth).max(1);
     let bundle = (TASK / work).max(1);
@@ -50,5 +53,9 @@ pub fn product_batch<'a, T: Element, B: Panels<T>>(
     };
     let large = c.len() / size * work >= PARALLEL_FROM;
     let bundles = c.chunks_mut(bundle * size).enumerate();
-    if large { parallel::for_each(bundles.collect(), run) } else { bundles.for_each(run) }
+    if large {
+        parallel::for_each(bundles.collect(), run)
+    } else {
+        bundles.for_each(run)
+    }
 }

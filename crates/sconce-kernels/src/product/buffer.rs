@@ -27,7 +27,10 @@ impl<T: Copy> Aligned<T> {
     {
         let layout = Self::layout(len);
         if layout.size() == 0 {
-            return Self { start: NonNull::dangling(), len: 0 };
+            return Self {
+                start: NonNull::dangling(),
+                len: 0,
+            };
         }
         // SAFETY: the layout isn't empty.
         let memory = unsafe { alloc_zeroed(layout) };
@@ -67,7 +70,12 @@ impl<T> Drop for Aligned<T> {
         let size = self.len * size_of::<T>();
         if size != 0 {
             // SAFETY: allocated in `zeros` with this size and alignment.
-            unsafe { dealloc(self.start.as_ptr().cast(), Layout::from_size_align_unchecked(size, ALIGN)) }
+            unsafe {
+                dealloc(
+                    self.start.as_ptr().cast(),
+                    Layout::from_size_align_unchecked(size, ALIGN),
+                )
+            }
         }
     }
 }

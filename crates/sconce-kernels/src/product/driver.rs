@@ -2,7 +2,7 @@
 
 use super::buffer::with_scratch;
 use super::epilogue::{Epilogue, Start};
-use super::left::Left;
+use super::left::{Left, crowds};
 use super::micro::{Kernels, Tile};
 use super::right::Panels;
 use crate::matrix::{MatMut, MatRef};
@@ -20,11 +20,11 @@ const ROWS: usize = 240;
 /// Panels that a task packs at a time.
 const PANELS: usize = 8;
 
-/// Multiplications of a task: at least some microseconds, at most a few hundred.
-const TASK: Range<usize> = 200_000..6_000_000;
+/// Multiplications that make a task worth its overhead: some microseconds.
+const TASK: usize = 200_000;
 
-/// Tasks that a product is cut into if each is large enough.
-const TASKS: usize = 24;
+/// Tasks for each thread, if they are worth it: enough to even out what one thread lags behind.
+const TASKS_PER_THREAD: usize = 8;
 
 /// What all tasks share.
 struct Job<'a, T: 'static, B, E> {
@@ -51,36 +51,63 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     epilogue: &E,
     threads: bool,
 ) {
-    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    let (m, n) = (c.rows(), c.cols());
     if m == 0 || n == 0 {
         return;
     }
     if let Start::Columns(values) = epilogue.start() {
-        assert!(values.len() == n, "there are {} biases for {n} columns", values.len());
+        assert!(
+            values.len() == n,
+            "there are {} biases for {n} columns",
+            values.len()
+        );
     }
     let kernels = T::kernels(level);
-    let job = Job { c: c.as_mut_ptr(), c_step: c.row_stride(), n, a, b, epilogue, kernels, life: PhantomData };
+    let job = Job {
+        c: c.as_mut_ptr(),
+        c_step: c.row_stride(),
+        n,
+        a,
+        b,
+        epilogue,
+        kernels,
+        life: PhantomData,
+    };
     let panels = n.div_ceil(kernels.width);
-    let tile_rows = kernels.by_rows.len();
-
     if !threads {
         perform(level, &job, 0..m, 0..panels);
         return;
     }
-    // A task is worth its overhead; beyond that, many are better balanced.
-    let goal = (m * n * k / TASKS).clamp(TASK.start, TASK.end);
-    let mut rows = if b.ready().is_some() { m.min(ROWS) } else { m.min(3 * ROWS) };
-    let width = (goal / (rows * k * kernels.width).max(1)).clamp(1, panels);
-    if width == 1 {
-        rows = (goal / (k * kernels.width).max(1)).next_multiple_of(tile_rows).clamp(tile_rows, rows.max(tile_rows));
-    }
-    let (down, across) = (m.div_ceil(rows), panels.div_ceil(width));
+    let (down, across) = grid(&job, m, panels);
     parallel::tasks(down * across, |i| {
         let (i, j) = (i % down, i / down);
         let rows = i * m / down..(i + 1) * m / down;
         let panels = j * panels / across..(j + 1) * panels / across;
         perform(level, &job, rows, panels);
     });
+}
+
+/// How many tasks down and across: enough of them, and of those grids the one that rearranges least.
+fn grid<T: Element, B: Panels<T>, E>(job: &Job<'_, T, B, E>, m: usize, panels: usize) -> (usize, usize) {
+    let Job { n, a, b, kernels, .. } = job;
+    let k = a.cols();
+    let most = TASKS_PER_THREAD * rayon::current_num_threads();
+    let tasks = (m.saturating_mul(n * k) / TASK).clamp(1, most);
+    // What an element of either operand costs each time that a task brings it in.
+    let left = if a.col_stride() != 1 {
+        5
+    } else if crowds(a.row_stride() * size_of::<T>()) {
+        2
+    } else {
+        1
+    };
+    let right = if b.ready().is_some() { 1 } else { 5 };
+    let cost = |&(down, across): &(usize, usize)| across * m * left + down * n * right;
+    (1..=tasks.min(m.div_ceil(kernels.by_rows.len())))
+        .map(|down| (down, tasks.div_ceil(down).min(panels)))
+        .filter(|(down, across)| 4 * down * across >= 3 * tasks)
+        .min_by_key(cost)
+        .unwrap_or((m.div_ceil(kernels.by_rows.len()), panels))
 }
 
 /// Computes a part of C, with this thread's scratch memory.
@@ -95,12 +122,28 @@ fn perform<T: Element, B: Panels<T>, E: Epilogue<T>>(
     let depth = job.a.cols().div_ceil(stretches);
     let (width, most) = (job.kernels.width, job.kernels.by_rows.len());
     let tile = most * width;
-    let packed = if job.b.ready().is_some() { 0 } else { panels.len().min(PANELS) * depth * width };
+    let packed = if job.b.ready().is_some() {
+        0
+    } else {
+        panels.len().min(PANELS) * depth * width
+    };
     let left = Left::<T>::scratch(rows.len().min(ROWS) + most, depth);
     with_scratch(tile + packed + left, |scratch| {
         let (tile, scratch) = scratch.split_at_mut(tile);
         let (panel_space, left_space) = scratch.split_at_mut(packed);
-        simd::dispatch_at(level, Task { job, rows, panels, stretches, depth, tile, panel_space, left_space });
+        simd::dispatch_at(
+            level,
+            Task {
+                job,
+                rows,
+                panels,
+                stretches,
+                depth,
+                tile,
+                panel_space,
+                left_space,
+            },
+        );
     });
 }
 
@@ -134,7 +177,13 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
                 let size = depth.len() * width;
                 for (i, panel) in panels.clone().enumerate().take(if pack { PANELS } else { 0 }) {
                     let columns = panel * width..n.min((panel + 1) * width);
-                    b.pack(S::LEVEL, depth.clone(), columns, width, &mut self.panel_space[i * size..][..size]);
+                    b.pack(
+                        S::LEVEL,
+                        depth.clone(),
+                        columns,
+                        width,
+                        &mut self.panel_space[i * size..][..size],
+                    );
                 }
                 let last = stretch + 1 == self.stretches;
                 let mut row = self.rows.start;
@@ -152,15 +201,35 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
 impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
     /// Multiplies a block of rows, over a stretch of K, with the panels.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, s: S, rows: Range<usize>, panels: Range<usize>, depth: Range<usize>, last: bool) {
-        let &Job { c, c_step, n, a, b, epilogue, kernels, .. } = self.job;
+    fn block<S: Simd>(
+        &mut self,
+        s: S,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        depth: Range<usize>,
+        last: bool,
+    ) {
+        let &Job {
+            c,
+            c_step,
+            n,
+            a,
+            b,
+            epilogue,
+            kernels,
+            ..
+        } = self.job;
         let (width, k) = (kernels.width, a.cols());
         let tile = &mut *self.tile;
         // Tiles of equal height, rather than full ones and a thin rest.
         let tiles = rows.len().div_ceil(kernels.by_rows.len());
         let height = rows.len().div_ceil(tiles);
-        let left = Left::new(&a, rows.clone(), depth.clone(), height, self.left_space);
-        let functions = if left.by_rows() { kernels.by_rows } else { kernels.by_cols };
+        let left = Left::new(s, &a, rows.clone(), depth.clone(), height, self.left_space);
+        let functions = if left.by_rows() {
+            kernels.by_rows
+        } else {
+            kernels.by_cols
+        };
         for (j, panel) in panels.enumerate() {
             let col = panel * width;
             let cols = width.min(n - col);
@@ -176,7 +245,11 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
                 let height = height.min(rows.end - row);
                 // SAFETY: (row, col) is an element of C, whose rows × columns of this task nobody else touches.
                 let target = unsafe { c.add(row * c_step + col) };
-                let start = if depth.start > 0 { Start::Existing } else { epilogue.start() };
+                let start = if depth.start > 0 {
+                    Start::Existing
+                } else {
+                    epilogue.start()
+                };
                 let whole = cols == width;
                 let (start, start_step) = match start {
                     Start::Zero => (std::ptr::null(), 0),
@@ -196,7 +269,11 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
                     }
                 };
                 let direct = whole && (E::IDENTITY || !last);
-                let (out, out_step) = if direct { (target, c_step) } else { (tile.as_mut_ptr(), width) };
+                let (out, out_step) = if direct {
+                    (target, c_step)
+                } else {
+                    (tile.as_mut_ptr(), width)
+                };
                 // SAFETY: the kernels belong to the running level. A: `height` rows of the block, laid out as `left`
                 // says. B: a panel of this depth. Start and C: `height` rows of a whole panel's width, in C itself only
                 // where that many columns are left, else in `tile`. The kernel reads all of `start` before it writes.

@@ -1,10 +1,10 @@
 //! The micro-kernels: a few rows times one panel, the sums in registers.
 
-use crate::simd::{Element, Level, Portable, Vector};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512};
 #[cfg(target_arch = "aarch64")]
 use crate::simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512};
+use crate::simd::{Element, Level, Portable, Vector};
 
 /// A kernel's operands.
 ///
@@ -62,7 +62,11 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize, const BY_ROWS: bool>(s
                 *b = V::load_ptr(s, t.b.add(p * width + j * V::LANES));
             }
             for (i, row) in sums.iter_mut().enumerate() {
-                let a = if BY_ROWS { t.a.add(i * t.step + p) } else { t.a.add(p * t.step + i) };
+                let a = if BY_ROWS {
+                    t.a.add(i * t.step + p)
+                } else {
+                    t.a.add(p * t.step + i)
+                };
                 let a = V::splat(s, *a);
                 for (sum, &b) in row.iter_mut().zip(&b) {
                     *sum = a.mul_add(b, *sum);

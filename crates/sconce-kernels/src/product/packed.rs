@@ -24,8 +24,13 @@ impl<T: Element> Packed<T> {
         let level = simd::level();
         let width = T::kernels(level).width;
         let count = b.cols().div_ceil(width);
-        let mut packed =
-            Self { panels: Aligned::zeros(count * width * b.rows()), rows: b.rows(), cols: b.cols(), width, level };
+        let mut packed = Self {
+            panels: Aligned::zeros(count * width * b.rows()),
+            rows: b.rows(),
+            cols: b.cols(),
+            width,
+            level,
+        };
         packed.refill(b);
         packed
     }
@@ -35,16 +40,30 @@ impl<T: Element> Packed<T> {
     /// # Panics
     /// The shape is another.
     pub fn refill(&mut self, b: MatRef<'_, T>) {
-        assert!((b.rows(), b.cols()) == (self.rows, self.cols), "a packed matrix can't change its shape");
+        assert!(
+            (b.rows(), b.cols()) == (self.rows, self.cols),
+            "a packed matrix can't change its shape"
+        );
         let (size, width) = (self.rows * self.width, self.width);
         let panels = self.panels.len().checked_div(size).unwrap_or(0);
         // Bundles of panels, so that a task is some microseconds.
-        parallel::zip_rows(size, (parallel::Rows(&mut self.panels[..], size),), |first, (part,)| {
-            for (i, panel) in part.chunks_exact_mut(size).enumerate() {
-                let start = (first + i) * width;
-                fill(self.level, &b, 0..b.rows(), start..b.cols().min(start + width), width, panel);
-            }
-        });
+        parallel::zip_rows(
+            size,
+            (parallel::Rows(&mut self.panels[..], size),),
+            |first, (part,)| {
+                for (i, panel) in part.chunks_exact_mut(size).enumerate() {
+                    let start = (first + i) * width;
+                    fill(
+                        self.level,
+                        &b,
+                        0..b.rows(),
+                        start..b.cols().min(start + width),
+                        width,
+                        panel,
+                    );
+                }
+            },
+        );
         debug_assert!(panels * width >= self.cols || self.rows == 0);
     }
 

@@ -1,7 +1,7 @@
 //! The right operand, as panels.
 
 use crate::matrix::MatRef;
-use crate::simd::{Element, Level};
+use crate::simd::{self, Element, Kernel, Level, Simd, Vector};
 use std::ops::Range;
 
 /// A right operand that exists nowhere as a matrix, such as the patches of an image: it writes itself into panels.
@@ -68,37 +68,77 @@ impl<T: Element> Panels<T> for MatRef<'_, T> {
 
 /// Copies rows `k` of columns `n` of a matrix into a panel.
 pub(super) fn fill<T: Element>(
-    _level: Level,
+    level: Level,
     b: &MatRef<'_, T>,
     k: Range<usize>,
     n: Range<usize>,
     width: usize,
     panel: &mut [T],
 ) {
-    if k.is_empty() || n.is_empty() {
-        return;
+    if !k.is_empty() && !n.is_empty() {
+        simd::dispatch_at(
+            level,
+            Fill {
+                b,
+                k,
+                n,
+                width,
+                panel,
+            },
+        );
     }
-    let count = n.len();
-    if b.col_stride() == 1 {
-        for (row, out) in k.zip(panel.chunks_exact_mut(width)) {
-            out[..count].copy_from_slice(&b.from(row, n.start)[..count]);
-        }
-        return;
-    }
-    // A few rows at a time, so that both what is read and what is written stays in the cache.
-    const BLOCK: usize = 16;
-    for start in k.clone().step_by(BLOCK) {
-        let rows = BLOCK.min(k.end - start);
-        let out = &mut panel[(start - k.start) * width..][..rows * width];
-        for j in 0..count {
-            let column = b.from(start, n.start + j);
-            if b.row_stride() == 1 && rows == BLOCK {
-                for (i, &value) in column[..BLOCK].iter().enumerate() {
-                    out[i * width + j] = value;
+}
+
+struct Fill<'a, T> {
+    b: &'a MatRef<'a, T>,
+    k: Range<usize>,
+    n: Range<usize>,
+    width: usize,
+    panel: &'a mut [T],
+}
+
+impl<T: Element> Kernel for Fill<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self {
+            b,
+            k,
+            n,
+            width,
+            panel,
+        } = self;
+        let (count, lanes) = (n.len(), s.lanes::<T>());
+        if b.col_stride() == 1 {
+            for (row, out) in k.zip(panel.chunks_exact_mut(width)) {
+                let row = &b.from(row, n.start)[..count];
+                for (out, row) in out.chunks_mut(lanes).zip(row.chunks(lanes)) {
+                    s.load::<T>(row).store(out);
                 }
-            } else {
-                for i in 0..rows {
-                    out[i * width + j] = column[i * b.row_stride()];
+            }
+            return;
+        }
+        // Square blocks, so that both what is read and what is written stays in the cache.
+        for start in k.clone().step_by(lanes) {
+            let rows = lanes.min(k.end - start);
+            let out = &mut panel[(start - k.start) * width..][..rows * width];
+            for j in (0..count).step_by(lanes) {
+                let cols = lanes.min(count - j);
+                let column = b.from(start, n.start + j);
+                if b.row_stride() == 1 && rows == lanes && cols == lanes && j + lanes <= width {
+                    assert!(column.len() > (lanes - 1) * b.col_stride() + lanes - 1);
+                    // SAFETY: `lanes` columns of the matrix, just checked, and as many rows of the panel.
+                    unsafe {
+                        let to = out[j..].as_mut_ptr();
+                        T::Vector::<S>::transpose(s, column.as_ptr(), b.col_stride(), to, width);
+                    }
+                    continue;
+                }
+                for c in 0..cols {
+                    for r in 0..rows {
+                        out[r * width + j + c] = column[c * b.col_stride() + r * b.row_stride()];
+                    }
                 }
             }
         }

@@ -36,7 +36,13 @@ impl<T: Element, B: Panels<T>> Panels<T> for Part<'_, B> {
         self.b.cols()
     }
     fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
-        self.b.pack(level, self.k.start + k.start..self.k.start + k.end, n, width, panel);
+        self.b.pack(
+            level,
+            self.k.start + k.start..self.k.start + k.end,
+            n,
+            width,
+            panel,
+        );
     }
 }
 
@@ -60,11 +66,22 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
         driver::run(level, MatMut::new(sum, m, n), a, &Part { b, k }, &Plain, false);
     };
     if threads {
-        parallel::for_each(sums.chunks_exact_mut(m * n).enumerate().collect(), |(i, sum)| part(i, sum));
+        parallel::for_each(sums.chunks_exact_mut(m * n).enumerate().collect(), |(i, sum)| {
+            part(i, sum)
+        });
     } else {
-        sums.chunks_exact_mut(m * n).enumerate().for_each(|(i, sum)| part(i, sum));
+        sums.chunks_exact_mut(m * n)
+            .enumerate()
+            .for_each(|(i, sum)| part(i, sum));
     }
-    simd::dispatch_at(level, Finish { c: &mut c, sums: &sums, epilogue });
+    simd::dispatch_at(
+        level,
+        Finish {
+            c: &mut c,
+            sums: &sums,
+            epilogue,
+        },
+    );
 }
 
 /// Adds the parts up and applies the epilogue.
@@ -97,4 +114,3 @@ impl<T: Element, E: Epilogue<T>> Kernel for Finish<'_, '_, T, E> {
         }
     }
 }
-

@@ -17,14 +17,19 @@ fn values<T: Element>(count: usize, seed: usize) -> Vec<T> {
 /// What the definition says, in `f64`.
 fn naive<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Vec<f64> {
     let element = |i: usize, j: usize| (0..a.cols()).map(|p| a.at(i, p).wide() * b.at(p, j).wide()).sum();
-    (0..a.rows() * b.cols()).map(|i| element(i / b.cols(), i % b.cols())).collect()
+    (0..a.rows() * b.cols())
+        .map(|i| element(i / b.cols(), i % b.cols()))
+        .collect()
 }
 
 fn assert_near<T: Element>(got: &[T], expected: &[f64], k: usize, what: &str) {
     // Each of k roundings is relative to a partial sum, which stays below 100 here, and they don't all go one way.
     let tolerance = 4. * (k + 10) as f64 * if size_of::<T>() == 4 { 6e-8 } else { 1.2e-16 };
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
-        assert!((got.wide() - expected).abs() <= tolerance, "{what}, element {i}: {got}, not {expected}");
+        assert!(
+            (got.wide() - expected).abs() <= tolerance,
+            "{what}, element {i}: {got}, not {expected}"
+        );
     }
 }
 
@@ -88,9 +93,16 @@ fn check<T: Element>(m: usize, k: usize, n: usize) {
         // Into a wider matrix, whose other columns stay as they are.
         let mut wide = values::<T>(m * lead_c, 2);
         let before = wide.clone();
-        product(MatMut::strided(&mut wide, m, n, lead_c), left, &packed, &Accumulate);
+        product(
+            MatMut::strided(&mut wide, m, n, lead_c),
+            left,
+            &packed,
+            &Accumulate,
+        );
         for i in 0..m {
-            let expected: Vec<f64> = (0..n).map(|j| before[i * lead_c + j].wide() + exact[i * n + j]).collect();
+            let expected: Vec<f64> = (0..n)
+                .map(|j| before[i * lead_c + j].wide() + exact[i * n + j])
+                .collect();
             assert_near(&wide[i * lead_c..][..n], &expected, k + 2, &what);
             let rest = i * lead_c + n..((i + 1) * lead_c);
             assert_eq!(wide[rest.clone()], before[rest], "{what}: wrote past its columns");
@@ -103,9 +115,19 @@ fn check<T: Element>(m: usize, k: usize, n: usize) {
         assert_near(&c, &bias(&|_, j, x| x + cols[j].wide()), k + 2, &what);
         product(MatMut::new(&mut c, m, n), left, &right, &RowBias(&rows));
         assert_near(&c, &bias(&|i, _, x| x + rows[i].wide()), k + 2, &what);
-        product(MatMut::new(&mut c, m, n), left, &right, &Activate::<_, Relu>::new(Columns(&cols)));
+        product(
+            MatMut::new(&mut c, m, n),
+            left,
+            &right,
+            &Activate::<_, Relu>::new(Columns(&cols)),
+        );
         assert_near(&c, &bias(&|_, j, x| (x + cols[j].wide()).max(0.)), k + 2, &what);
-        product(MatMut::new(&mut c, m, n), left, &packed, &Activate::<_, Tanh>::new(RowBias(&rows)));
+        product(
+            MatMut::new(&mut c, m, n),
+            left,
+            &packed,
+            &Activate::<_, Tanh>::new(RowBias(&rows)),
+        );
         assert_near(&c, &bias(&|i, _, x| (x + rows[i].wide()).tanh()), k + 4, &what);
     }
 }
@@ -189,7 +211,9 @@ fn own_epilogues_see_their_places() {
             Start::Zero
         }
         fn apply<S: Simd>(&self, s: S, row: usize, col: usize, _: S::F64) -> S::F64 {
-            let lanes: Vec<f64> = (0..s.lanes::<f64>()).map(|lane| (1000 * row + col + lane) as f64).collect();
+            let lanes: Vec<f64> = (0..s.lanes::<f64>())
+                .map(|lane| (1000 * row + col + lane) as f64)
+                .collect();
             s.load::<f64>(&lanes)
         }
     }
@@ -198,9 +222,18 @@ fn own_epilogues_see_their_places() {
         let (a, b) = (values::<f64>(m * k, 1), values::<f64>(k * n, 2));
         let mut c = vec![0.; m * n];
         with_level(level, || {
-            product(MatMut::new(&mut c, m, n), MatRef::new(&a, m, k), &MatRef::new(&b, k, n), &Place);
+            product(
+                MatMut::new(&mut c, m, n),
+                MatRef::new(&a, m, k),
+                &MatRef::new(&b, k, n),
+                &Place,
+            );
         });
-        assert!(c.iter().enumerate().all(|(i, &c)| c == (1000 * (i / n) + i % n) as f64));
+        assert!(
+            c.iter()
+                .enumerate()
+                .all(|(i, &c)| c == (1000 * (i / n) + i % n) as f64)
+        );
     }
 }
 
@@ -218,27 +251,44 @@ fn activations_are_what_they_say() {
         c
     }
     let scale = (2. / std::f64::consts::PI).sqrt();
-    let cases: [(Vec<f64>, &dyn Fn(f64) -> f64); 5] = [
+    type Case<'a> = (Vec<f64>, &'a dyn Fn(f64) -> f64);
+    let cases: [Case<'_>; 5] = [
         (apply::<Relu>(&x), &|x| if x < 0. { 0. } else { x }),
         (apply::<Sigmoid>(&x), &|x| 1. / (1. + (-x).exp())),
         (apply::<Tanh>(&x), &f64::tanh),
-        (apply::<Gelu>(&x), &|x| 0.5 * x * (1. + crate::math::erf_f64(x / 2f64.sqrt()))),
-        (apply::<GeluTanh>(&x), &|x| 0.5 * x * (1. + (scale * (x + 0.044715 * x * x * x)).tanh())),
+        (apply::<Gelu>(&x), &|x| {
+            0.5 * x * (1. + crate::math::erf_f64(x / 2f64.sqrt()))
+        }),
+        (apply::<GeluTanh>(&x), &|x| {
+            0.5 * x * (1. + (scale * (x + 0.044715 * x * x * x)).tanh())
+        }),
     ];
     for (got, expected) in cases {
         for (&x, got) in x.iter().zip(got) {
             let expected = expected(x);
-            assert!((got - expected).abs() < 1e-14 || got.is_nan() && expected.is_nan(), "{x}: {got}, {expected}");
+            assert!(
+                (got - expected).abs() < 1e-14 || got.is_nan() && expected.is_nan(),
+                "{x}: {got}, {expected}"
+            );
         }
     }
 }
 
 #[test]
 fn batches_are_single_products() {
-    for (count, m, k, n) in [(0, 2, 3, 4), (5, 7, 20, 33), (40, 64, 32, 64), (3, 0, 2, 2), (9, 2, 0, 3)] {
+    for (count, m, k, n) in [
+        (0, 2, 3, 4),
+        (5, 7, 20, 33),
+        (40, 64, 32, 64),
+        (3, 0, 2, 2),
+        (9, 2, 0, 3),
+    ] {
         let (a, b) = (values::<f32>(count * m * k, 1), values::<f32>(count * k * n, 2));
         let at = |i: usize| {
-            (MatRef::new(&a[i * m * k..], m, k), MatRef::strided(&b[i * k * n..], k, n, 1, k.max(1)))
+            (
+                MatRef::new(&a[i * m * k..], m, k),
+                MatRef::strided(&b[i * k * n..], k, n, 1, k.max(1)),
+            )
         };
         let batch = with_any_threads(|| {
             let mut c = vec![1f32; count * m * n];
@@ -262,7 +312,12 @@ fn packed_matrices_can_be_refilled() {
     assert_eq!((packed.rows(), packed.cols()), (3, 5));
     let mut y = vec![0.; 10];
     product(MatMut::new(&mut y, 2, 5), MatRef::new(&x, 2, 3), &packed, &Plain);
-    assert_near(&y, &naive(MatRef::new(&x, 2, 3), MatRef::new(&v, 5, 3).t()), 3, "refilled");
+    assert_near(
+        &y,
+        &naive(MatRef::new(&x, 2, 3), MatRef::new(&v, 5, 3).t()),
+        3,
+        "refilled",
+    );
 }
 
 #[test]
@@ -271,7 +326,12 @@ fn wrong_shapes_are_refused() {
     let refused = |m, k, k2, n, cm, cn| {
         std::panic::catch_unwind(|| {
             let mut c = [0f32; 12];
-            product(MatMut::new(&mut c, cm, cn), MatRef::new(&x, m, k), &MatRef::new(&x, k2, n), &Plain);
+            product(
+                MatMut::new(&mut c, cm, cn),
+                MatRef::new(&x, m, k),
+                &MatRef::new(&x, k2, n),
+                &Plain,
+            );
         })
         .is_err()
     };
@@ -280,7 +340,12 @@ fn wrong_shapes_are_refused() {
     let mut c = [0f32; 12];
     let biases = [0f32; 3];
     let run = std::panic::AssertUnwindSafe(|| {
-        product(MatMut::new(&mut c, 3, 4), MatRef::new(&x, 3, 2), &MatRef::new(&x, 2, 4), &Columns(&biases));
+        product(
+            MatMut::new(&mut c, 3, 4),
+            MatRef::new(&x, 3, 2),
+            &MatRef::new(&x, 2, 4),
+            &Columns(&biases),
+        );
     });
     assert!(std::panic::catch_unwind(run).is_err());
 }

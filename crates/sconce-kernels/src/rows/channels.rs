@@ -17,9 +17,20 @@ const BLOCKS: usize = 32;
 ///
 /// # Panics
 /// The slices' lengths don't agree with the axes.
-pub fn channel_moments<T: Element>(x: &[T], (samples, channels, positions): Axes, mean: &mut [T], var: &mut [T]) {
-    assert!(x.len() == samples * channels * positions, "the input's length isn't the product of its axes");
-    assert!(mean.len() == channels && var.len() == channels, "a statistic's length isn't the number of channels");
+pub fn channel_moments<T: Element>(
+    x: &[T],
+    (samples, channels, positions): Axes,
+    mean: &mut [T],
+    var: &mut [T],
+) {
+    assert!(
+        x.len() == samples * channels * positions,
+        "the input's length isn't the product of its axes"
+    );
+    assert!(
+        mean.len() == channels && var.len() == channels,
+        "a statistic's length isn't the number of channels"
+    );
     if x.is_empty() {
         mean.fill(T::of(f64::NAN));
         var.fill(T::of(f64::NAN));
@@ -28,7 +39,10 @@ pub fn channel_moments<T: Element>(x: &[T], (samples, channels, positions): Axes
     if positions == 1 {
         let merged = in_blocks(samples, channels, |rows| {
             let mut part = vec![T::ZERO; 2 * channels];
-            simd::dispatch(Columns { x: &x[rows.start * channels..rows.end * channels], part: &mut part });
+            simd::dispatch(Columns {
+                x: &x[rows.start * channels..rows.end * channels],
+                part: &mut part,
+            });
             (rows.len() as f64, part)
         });
         let mut totals = vec![Moments::default(); channels];
@@ -67,17 +81,31 @@ pub fn channel_sums<T: Element>(
     sum: &mut [T],
     product: &mut [T],
 ) {
-    assert!(x.len() == samples * channels * positions, "the input's length isn't the product of its axes");
-    assert!(dy.len() == x.len(), "slices that go in lock-step differ in length");
+    assert!(
+        x.len() == samples * channels * positions,
+        "the input's length isn't the product of its axes"
+    );
+    assert!(
+        dy.len() == x.len(),
+        "slices that go in lock-step differ in length"
+    );
     let per_channel = [mean.len(), sum.len(), product.len()];
-    assert!(per_channel == [channels; 3], "a statistic's length isn't the number of channels");
+    assert!(
+        per_channel == [channels; 3],
+        "a statistic's length isn't the number of channels"
+    );
     sum.fill(T::ZERO);
     product.fill(T::ZERO);
     if positions == 1 {
         let parts = in_blocks(samples, channels, |rows| {
             let mut part = vec![T::ZERO; 2 * channels];
             let elements = rows.start * channels..rows.end * channels;
-            simd::dispatch(ColumnSums { dy: &dy[elements.clone()], x: &x[elements], mean, part: &mut part });
+            simd::dispatch(ColumnSums {
+                dy: &dy[elements.clone()],
+                x: &x[elements],
+                mean,
+                part: &mut part,
+            });
             part
         });
         for part in parts {
@@ -93,9 +121,20 @@ pub fn channel_sums<T: Element>(
         return;
     }
     let mut parts = vec![[T::ZERO; 2]; samples * channels];
-    parallel::zip_rows(positions, (Rows(dy, positions), Rows(x, positions), &mut parts[..]), |first, (dy, x, parts)| {
-        simd::dispatch(Stretches { dy, x, mean, first, positions, parts });
-    });
+    parallel::zip_rows(
+        positions,
+        (Rows(dy, positions), Rows(x, positions), &mut parts[..]),
+        |first, (dy, x, parts)| {
+            simd::dispatch(Stretches {
+                dy,
+                x,
+                mean,
+                first,
+                positions,
+                parts,
+            });
+        },
+    );
     for (i, &[s, p]) in parts.iter().enumerate() {
         sum[i % channels] += s;
         product[i % channels] += p;
@@ -103,11 +142,16 @@ pub fn channel_sums<T: Element>(
 }
 
 /// Maps blocks of samples, whose size depends on the shape alone, in order.
-fn in_blocks<R: Send>(samples: usize, channels: usize, map: impl Fn(std::ops::Range<usize>) -> R + Sync) -> Vec<R> {
+fn in_blocks<R: Send>(
+    samples: usize,
+    channels: usize,
+    map: impl Fn(std::ops::Range<usize>) -> R + Sync,
+) -> Vec<R> {
     let least = (parallel::CHUNK / channels.max(1)).max(1);
     let block = samples.div_ceil(BLOCKS).max(least);
     let mut results: Vec<Option<R>> = (0..samples.div_ceil(block)).map(|_| None).collect();
-    let run = |(i, result): (usize, &mut Option<R>)| *result = Some(map(i * block..samples.min((i + 1) * block)));
+    let run =
+        |(i, result): (usize, &mut Option<R>)| *result = Some(map(i * block..samples.min((i + 1) * block)));
     let slots = results.iter_mut().enumerate();
     if samples * channels < parallel::THRESHOLD {
         slots.for_each(run);
@@ -156,7 +200,11 @@ impl<T: Element> Kernel for Columns<'_, T> {
         let count = T::of((self.x.len() / cols.max(1)) as f64);
         let (zero, lanes) = (s.splat(T::ZERO), s.lanes::<T>());
         for (j, (mean, var)) in mean.chunks_mut(lanes).zip(var.chunks_mut(lanes)).enumerate() {
-            let rows = || self.x.chunks_exact(cols).map(|row| s.load::<T>(&row[j * lanes..]));
+            let rows = || {
+                self.x
+                    .chunks_exact(cols)
+                    .map(|row| s.load::<T>(&row[j * lanes..]))
+            };
             let mut sum = zero;
             for x in rows() {
                 sum = sum + x;
@@ -218,12 +266,25 @@ impl<T: Element> Kernel for Stretches<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let stretches = self.dy.chunks_exact(self.positions).zip(self.x.chunks_exact(self.positions));
+        let stretches = self
+            .dy
+            .chunks_exact(self.positions)
+            .zip(self.x.chunks_exact(self.positions));
         for (i, ((dy, x), part)) in stretches.zip(self.parts).enumerate() {
             let mean = s.splat(self.mean[(self.first + i) % self.mean.len()]);
             *part = [
-                fold(s, [dy], #[inline(always)] |[dy]: [T::Vector<S>; 1]| dy),
-                fold(s, [dy, x], #[inline(always)] |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean)),
+                fold(
+                    s,
+                    [dy],
+                    #[inline(always)]
+                    |[dy]: [T::Vector<S>; 1]| dy,
+                ),
+                fold(
+                    s,
+                    [dy, x],
+                    #[inline(always)]
+                    |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean),
+                ),
             ];
         }
     }

@@ -23,11 +23,27 @@ pub fn layer_norm<T: Element>(
     rstd: &mut [T],
 ) {
     for parameter in [weight, bias].into_iter().flatten() {
-        assert!(parameter.len() == cols, "a parameter's length isn't the number of columns");
+        assert!(
+            parameter.len() == cols,
+            "a parameter's length isn't the number of columns"
+        );
     }
-    parallel::zip_rows(cols, (Rows(y, cols), Rows(x, cols), mean, rstd), |_, (y, x, mean, rstd)| {
-        simd::dispatch(Forward { y, x, cols, weight, bias, eps, mean, rstd });
-    });
+    parallel::zip_rows(
+        cols,
+        (Rows(y, cols), Rows(x, cols), mean, rstd),
+        |_, (y, x, mean, rstd)| {
+            simd::dispatch(Forward {
+                y,
+                x,
+                cols,
+                weight,
+                bias,
+                eps,
+                mean,
+                rstd,
+            });
+        },
+    );
 }
 
 struct Forward<'a, T> {
@@ -46,8 +62,20 @@ impl<T: Element> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { y, x, cols, weight, bias, eps, mean, rstd } = self;
-        let rows = y.chunks_exact_mut(cols).zip(x.chunks_exact(cols)).zip(mean.iter_mut().zip(rstd));
+        let Self {
+            y,
+            x,
+            cols,
+            weight,
+            bias,
+            eps,
+            mean,
+            rstd,
+        } = self;
+        let rows = y
+            .chunks_exact_mut(cols)
+            .zip(x.chunks_exact(cols))
+            .zip(mean.iter_mut().zip(rstd));
         for ((y, x), (mean, rstd)) in rows {
             let var;
             (*mean, var) = row_moments(s, x);
@@ -55,17 +83,43 @@ impl<T: Element> Kernel for Forward<'_, T> {
             let (m, r) = (s.splat(*mean), s.splat(*rstd));
             match (weight, bias) {
                 (Some(w), Some(b)) => {
-                    simd::map3(s, y, x, w, b, #[inline(always)] |x: T::Vector<S>, w: T::Vector<S>, b: T::Vector<S>| {
-                        ((x - m) * r).mul_add(w, b)
-                    });
+                    simd::map3(
+                        s,
+                        y,
+                        x,
+                        w,
+                        b,
+                        #[inline(always)]
+                        |x: T::Vector<S>, w: T::Vector<S>, b: T::Vector<S>| ((x - m) * r).mul_add(w, b),
+                    );
                 }
                 (Some(w), None) => {
-                    simd::map2(s, y, x, w, #[inline(always)] |x: T::Vector<S>, w: T::Vector<S>| (x - m) * r * w);
+                    simd::map2(
+                        s,
+                        y,
+                        x,
+                        w,
+                        #[inline(always)]
+                        |x: T::Vector<S>, w: T::Vector<S>| (x - m) * r * w,
+                    );
                 }
                 (None, Some(b)) => {
-                    simd::map2(s, y, x, b, #[inline(always)] |x: T::Vector<S>, b: T::Vector<S>| (x - m).mul_add(r, b));
+                    simd::map2(
+                        s,
+                        y,
+                        x,
+                        b,
+                        #[inline(always)]
+                        |x: T::Vector<S>, b: T::Vector<S>| (x - m).mul_add(r, b),
+                    );
                 }
-                (None, None) => simd::map1(s, y, x, #[inline(always)] |x: T::Vector<S>| (x - m) * r),
+                (None, None) => simd::map1(
+                    s,
+                    y,
+                    x,
+                    #[inline(always)]
+                    |x: T::Vector<S>| (x - m) * r,
+                ),
             }
         }
     }
@@ -107,14 +161,29 @@ pub fn layer_norm_backward<T: Element>(
     let LayerNormGradients { dx, dweight, dbias } = gradients;
     let rows = mean.len();
     let whole = |slice: &[T]| slice.len() == rows * cols;
-    assert!(rstd.len() == rows && whole(dy) && whole(x), "slices that go in lock-step differ in length");
-    assert!(dx.as_deref().is_none_or(whole), "the gradient's length isn't the input's");
-    for parameter in [weight, dweight.as_deref(), dbias.as_deref()].into_iter().flatten() {
-        assert!(parameter.len() == cols, "a parameter's length isn't the number of columns");
+    assert!(
+        rstd.len() == rows && whole(dy) && whole(x),
+        "slices that go in lock-step differ in length"
+    );
+    assert!(
+        dx.as_deref().is_none_or(whole),
+        "the gradient's length isn't the input's"
+    );
+    for parameter in [weight, dweight.as_deref(), dbias.as_deref()]
+        .into_iter()
+        .flatten()
+    {
+        assert!(
+            parameter.len() == cols,
+            "a parameter's length isn't the number of columns"
+        );
     }
     let sums_wanted = dweight.is_some() || dbias.is_some();
     if rows == 0 || cols == 0 {
-        [dweight, dbias].into_iter().flatten().for_each(|sum| sum.fill(T::ZERO));
+        [dweight, dbias]
+            .into_iter()
+            .flatten()
+            .for_each(|sum| sum.fill(T::ZERO));
         return;
     }
 
@@ -194,8 +263,11 @@ impl<T: Element> Backward<'_, T> {
         let (lanes, count) = (s.lanes::<T>(), T::of(cols as f64));
         let (x, dy) = (self.x, self.dy);
         let row = |i: usize| (first + i) * cols..(first + i + 1) * cols;
-        let mean: [T::Vector<S>; N] = std::array::from_fn(|i| s.splat(self.mean[first + i]));
-        let rstd: [T::Vector<S>; N] = std::array::from_fn(|i| s.splat(self.rstd[first + i]));
+        let (mut mean, mut rstd) = ([s.splat(T::ZERO); N], [s.splat(T::ZERO); N]);
+        for i in 0..N {
+            mean[i] = s.splat(self.mean[first + i]);
+            rstd[i] = s.splat(self.rstd[first + i]);
+        }
 
         if let Some(dx) = self.dx.as_deref_mut() {
             for i in 0..N {
@@ -203,12 +275,32 @@ impl<T: Element> Backward<'_, T> {
                 let (mean, rstd) = (mean[i], rstd[i]);
                 let (sum, dot) = match self.weight {
                     Some(w) => (
-                        fold(s, [dy, w], #[inline(always)] |[dy, w]: [T::Vector<S>; 2]| dy * w),
-                        fold(s, [dy, w, x], #[inline(always)] |[dy, w, x]: [T::Vector<S>; 3]| dy * w * (x - mean)),
+                        fold(
+                            s,
+                            [dy, w],
+                            #[inline(always)]
+                            |[dy, w]: [T::Vector<S>; 2]| dy * w,
+                        ),
+                        fold(
+                            s,
+                            [dy, w, x],
+                            #[inline(always)]
+                            |[dy, w, x]: [T::Vector<S>; 3]| dy * w * (x - mean),
+                        ),
                     ),
                     None => (
-                        fold(s, [dy], #[inline(always)] |[dy]: [T::Vector<S>; 1]| dy),
-                        fold(s, [dy, x], #[inline(always)] |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean)),
+                        fold(
+                            s,
+                            [dy],
+                            #[inline(always)]
+                            |[dy]: [T::Vector<S>; 1]| dy,
+                        ),
+                        fold(
+                            s,
+                            [dy, x],
+                            #[inline(always)]
+                            |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean),
+                        ),
                     ),
                 };
                 // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
@@ -228,9 +320,16 @@ impl<T: Element> Backward<'_, T> {
                             (x - mean).neg_mul_add(slope, (dy * w).mul_add(rstd, -shift))
                         },
                     ),
-                    None => simd::map2(s, dx, x, dy, #[inline(always)] |x: T::Vector<S>, dy: T::Vector<S>| {
-                        (x - mean).neg_mul_add(slope, dy.mul_add(rstd, -shift))
-                    }),
+                    None => simd::map2(
+                        s,
+                        dx,
+                        x,
+                        dy,
+                        #[inline(always)]
+                        |x: T::Vector<S>, dy: T::Vector<S>| {
+                            (x - mean).neg_mul_add(slope, dy.mul_add(rstd, -shift))
+                        },
+                    ),
                 }
             }
         }

@@ -11,13 +11,28 @@ use crate::simd::{self, Element, Kernel, Simd};
 #[inline(always)]
 pub(super) fn row_moments<T: Element, S: Simd>(s: S, x: &[T]) -> (T, T) {
     let count = T::of(x.len() as f64);
-    let mean = fold(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| x) / count;
+    let mean = fold(
+        s,
+        [x],
+        #[inline(always)]
+        |[x]: [T::Vector<S>; 1]| x,
+    ) / count;
     let centre = s.splat(mean);
-    let shift = fold(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| x - centre) / count;
-    let squares = fold(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| {
-        let d = x - centre;
-        d * d
-    });
+    let shift = fold(
+        s,
+        [x],
+        #[inline(always)]
+        |[x]: [T::Vector<S>; 1]| x - centre,
+    ) / count;
+    let squares = fold(
+        s,
+        [x],
+        #[inline(always)]
+        |[x]: [T::Vector<S>; 1]| {
+            let d = x - centre;
+            d * d
+        },
+    );
     (mean + shift, squares / count - shift * shift)
 }
 

@@ -20,9 +20,20 @@ impl Row for Softmax {
     #[inline(always)]
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], x: &[T], _: &[T]) {
         let max = s.splat(largest(s, x));
-        simd::map1(s, out, x, #[inline(always)] |x: T::Vector<S>| (x - max).exp());
+        simd::map1(
+            s,
+            out,
+            x,
+            #[inline(always)]
+            |x: T::Vector<S>| (x - max).exp(),
+        );
         // A separate pass: the exponentials are in the cache, and surplus lanes of the last vector don't count.
-        let sum = fold(s, [out], #[inline(always)] |[x]: [T::Vector<S>; 1]| x);
+        let sum = fold(
+            s,
+            [out],
+            #[inline(always)]
+            |[x]: [T::Vector<S>; 1]| x,
+        );
         let scale = s.splat(T::ONE / sum);
         for out in out.chunks_mut(s.lanes::<T>()) {
             (s.load::<T>(out) * scale).store(out);
@@ -34,25 +45,60 @@ impl Row for LogSoftmax {
     #[inline(always)]
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], x: &[T], _: &[T]) {
         let max = s.splat(largest(s, x));
-        let sum = fold(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| (x - max).exp());
+        let sum = fold(
+            s,
+            [x],
+            #[inline(always)]
+            |[x]: [T::Vector<S>; 1]| (x - max).exp(),
+        );
         let log = s.constant::<T>(sum.wide().ln());
-        simd::map1(s, out, x, #[inline(always)] |x: T::Vector<S>| (x - max) - log);
+        simd::map1(
+            s,
+            out,
+            x,
+            #[inline(always)]
+            |x: T::Vector<S>| (x - max) - log,
+        );
     }
 }
 
 impl Row for SoftmaxBackward {
     #[inline(always)]
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], y: &[T], dy: &[T]) {
-        let dot = s.splat(fold(s, [y, dy], #[inline(always)] |[y, dy]: [T::Vector<S>; 2]| y * dy));
-        simd::map2(s, out, y, dy, #[inline(always)] |y: T::Vector<S>, dy: T::Vector<S>| y * (dy - dot));
+        let dot = s.splat(fold(
+            s,
+            [y, dy],
+            #[inline(always)]
+            |[y, dy]: [T::Vector<S>; 2]| y * dy,
+        ));
+        simd::map2(
+            s,
+            out,
+            y,
+            dy,
+            #[inline(always)]
+            |y: T::Vector<S>, dy: T::Vector<S>| y * (dy - dot),
+        );
     }
 }
 
 impl Row for LogSoftmaxBackward {
     #[inline(always)]
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], y: &[T], dy: &[T]) {
-        let sum = s.splat(fold(s, [dy], #[inline(always)] |[dy]: [T::Vector<S>; 1]| dy));
-        simd::map2(s, out, y, dy, #[inline(always)] |y: T::Vector<S>, dy: T::Vector<S>| y.exp().neg_mul_add(sum, dy));
+        let sum = s.splat(fold(
+            s,
+            [dy],
+            #[inline(always)]
+            |[dy]: [T::Vector<S>; 1]| dy,
+        ));
+        simd::map2(
+            s,
+            out,
+            y,
+            dy,
+            #[inline(always)]
+            |y: T::Vector<S>, dy: T::Vector<S>| y.exp().neg_mul_add(sum, dy),
+        );
     }
 }
 
@@ -70,17 +116,37 @@ impl<T: Element, R: Row> Kernel for Block<'_, T, R> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { out, a, b, cols, row: _ } = self;
-        for ((out, a), b) in out.chunks_exact_mut(cols).zip(a.chunks_exact(cols)).zip(b.chunks_exact(cols)) {
+        let Self {
+            out,
+            a,
+            b,
+            cols,
+            row: _,
+        } = self;
+        for ((out, a), b) in out
+            .chunks_exact_mut(cols)
+            .zip(a.chunks_exact(cols))
+            .zip(b.chunks_exact(cols))
+        {
             R::row(s, out, a, b);
         }
     }
 }
 
 fn run<R: Row, T: Element>(out: &mut [T], a: &[T], b: &[T], cols: usize) {
-    parallel::zip_rows(cols, (Rows(out, cols), Rows(a, cols), Rows(b, cols)), |_, (out, a, b)| {
-        simd::dispatch(Block { out, a, b, cols, row: PhantomData::<R> });
-    });
+    parallel::zip_rows(
+        cols,
+        (Rows(out, cols), Rows(a, cols), Rows(b, cols)),
+        |_, (out, a, b)| {
+            simd::dispatch(Block {
+                out,
+                a,
+                b,
+                cols,
+                row: PhantomData::<R>,
+            });
+        },
+    );
 }
 
 /// outᵢ = e^xᵢ / Σⱼ e^xⱼ in every row of `cols` elements.

@@ -17,7 +17,10 @@ fn assert_near<T: Element>(got: &[T], expected: &[f64], tolerance: f64, what: &s
     let unit = if size_of::<T>() == 4 { 6e-8 } else { 1.2e-16 };
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
         let near = (got.wide() - expected).abs() <= tolerance * unit * (1. + expected.abs());
-        assert!(near || got.wide().is_nan() && expected.is_nan(), "{what}, element {i}: {got}, not {expected}");
+        assert!(
+            near || got.wide().is_nan() && expected.is_nan(),
+            "{what}, element {i}: {got}, not {expected}"
+        );
     }
 }
 
@@ -26,14 +29,29 @@ fn wide<T: Element>(x: &[T]) -> Vec<f64> {
 }
 
 /// Each row of the inputs through a plain function.
-fn by_rows<const N: usize>(cols: usize, inputs: [&[f64]; N], f: impl Fn([&[f64]; N]) -> Vec<f64>) -> Vec<f64> {
+fn by_rows<const N: usize>(
+    cols: usize,
+    inputs: [&[f64]; N],
+    f: impl Fn([&[f64]; N]) -> Vec<f64>,
+) -> Vec<f64> {
     if cols == 0 {
         return Vec::new();
     }
-    (0..inputs[0].len() / cols).flat_map(|i| f(inputs.map(|x| &x[i * cols..][..cols]))).collect()
+    (0..inputs[0].len() / cols)
+        .flat_map(|i| f(inputs.map(|x| &x[i * cols..][..cols])))
+        .collect()
 }
 
-const SHAPES: [(usize, usize); 8] = [(0, 3), (1, 1), (3, 7), (5, 64), (9, 65), (2, 1000), (130, 700), (3, 40_001)];
+const SHAPES: [(usize, usize); 8] = [
+    (0, 3),
+    (1, 1),
+    (3, 7),
+    (5, 64),
+    (9, 65),
+    (2, 1000),
+    (130, 700),
+    (3, 40_001),
+];
 
 fn check_softmax<T: Element>() {
     for (rows, cols) in SHAPES {
@@ -78,7 +96,12 @@ fn check_layer_norm<T: Element>() {
         let what = format!("{rows}×{cols} at {:?}", crate::simd::level());
         let eps = 1e-3;
         let (mut mean, mut rstd) = (vec![T::ZERO; rows], vec![T::ZERO; rows]);
-        for (weight, bias) in [(None, None), (Some(&weight), None), (None, Some(&bias)), (Some(&weight), Some(&bias))] {
+        for (weight, bias) in [
+            (None, None),
+            (Some(&weight), None),
+            (None, Some(&bias)),
+            (Some(&weight), Some(&bias)),
+        ] {
             let (weight, bias) = (weight.map(Vec::as_slice), bias.map(Vec::as_slice));
             let mut y = vec![T::ZERO; rows * cols];
             layer_norm(&mut y, &x, cols, weight, bias, eps, &mut mean, &mut rstd);
@@ -99,8 +122,13 @@ fn check_layer_norm<T: Element>() {
             let slack = cols as f64 / 10.;
             assert_near(&y, &exact, 30. + slack, &what);
 
-            let (mut dx, mut dw, mut db) = (vec![T::ZERO; rows * cols], vec![T::ONE; cols], vec![T::ONE; cols]);
-            let all = LayerNormGradients { dx: Some(&mut dx), dweight: Some(&mut dw), dbias: Some(&mut db) };
+            let (mut dx, mut dw, mut db) =
+                (vec![T::ZERO; rows * cols], vec![T::ONE; cols], vec![T::ONE; cols]);
+            let all = LayerNormGradients {
+                dx: Some(&mut dx),
+                dweight: Some(&mut dw),
+                dbias: Some(&mut db),
+            };
             layer_norm_backward(all, &dy, &x, cols, weight, &mean, &rstd);
             let exact = by_rows(cols, [&wide(&x), &wide(&dy)], |[x, dy]| {
                 let (x, rstd) = normalise(x);
@@ -119,17 +147,25 @@ fn check_layer_norm<T: Element>() {
             .iter()
             .enumerate()
             .for_each(|(i, x)| exact_w[i % cols] += x);
-            dy.iter().enumerate().for_each(|(i, dy)| exact_b[i % cols] += dy.wide());
+            dy.iter()
+                .enumerate()
+                .for_each(|(i, dy)| exact_b[i % cols] += dy.wide());
             assert_near(&dw, &exact_w, 300., &what);
             assert_near(&db, &exact_b, 300., &what);
 
             // Each gradient alone is the same.
             let mut alone = vec![T::ZERO; rows * cols];
-            let one = LayerNormGradients { dx: Some(&mut alone), ..LayerNormGradients::default() };
+            let one = LayerNormGradients {
+                dx: Some(&mut alone),
+                ..LayerNormGradients::default()
+            };
             layer_norm_backward(one, &dy, &x, cols, weight, &mean, &rstd);
             assert_eq!(alone, dx, "{what}");
             let mut alone = vec![T::ZERO; cols];
-            let one = LayerNormGradients { dbias: Some(&mut alone), ..LayerNormGradients::default() };
+            let one = LayerNormGradients {
+                dbias: Some(&mut alone),
+                ..LayerNormGradients::default()
+            };
             layer_norm_backward(one, &dy, &x, cols, weight, &mean, &rstd);
             assert_eq!(alone, db, "{what}");
         }
@@ -137,21 +173,40 @@ fn check_layer_norm<T: Element>() {
 }
 
 fn check_channels<T: Element>() {
-    for (n, c, p) in [(0, 3, 4), (1, 1, 1), (4, 3, 1), (70, 2000, 1), (5, 7, 9), (40, 3, 900), (2, 5, 0), (9000, 8, 1)] {
+    for (n, c, p) in [
+        (0, 3, 4),
+        (1, 1, 1),
+        (4, 3, 1),
+        (70, 2000, 1),
+        (5, 7, 9),
+        (40, 3, 900),
+        (2, 5, 0),
+        (9000, 8, 1),
+    ] {
         let (x, dy) = (values::<T>(n * c * p, 3), values::<T>(n * c * p, 8));
         let what = format!("{n}×{c}×{p} at {:?}", crate::simd::level());
         let (mut mean, mut var) = (vec![T::ZERO; c], vec![T::ZERO; c]);
         channel_moments(&x, (n, c, p), &mut mean, &mut var);
         let of = |data: &[T], channel: usize| -> Vec<f64> {
-            (0..n * p).map(|i| data[(i / p * c + channel) * p + i % p].wide()).collect()
+            (0..n * p)
+                .map(|i| data[(i / p * c + channel) * p + i % p].wide())
+                .collect()
         };
         let count = (n * p) as f64;
-        let exact: Vec<f64> = (0..c).map(|channel| of(&x, channel).iter().sum::<f64>() / count).collect();
+        let exact: Vec<f64> = (0..c)
+            .map(|channel| of(&x, channel).iter().sum::<f64>() / count)
+            .collect();
         // The definition's own plain sums are less accurate over many values.
         let slack = 10. + count / 100.;
         assert_near(&mean, &exact, slack, &what);
         let exact: Vec<f64> = (0..c)
-            .map(|channel| of(&x, channel).iter().map(|x| (x - exact[channel]).powi(2)).sum::<f64>() / count)
+            .map(|channel| {
+                of(&x, channel)
+                    .iter()
+                    .map(|x| (x - exact[channel]).powi(2))
+                    .sum::<f64>()
+                    / count
+            })
             .collect();
         assert_near(&var, &exact, 2. * slack, &what);
 
@@ -163,7 +218,13 @@ fn check_channels<T: Element>() {
         let exact: Vec<f64> = (0..c).map(|channel| of(&dy, channel).iter().sum()).collect();
         assert_near(&sum, &exact, 100. + count, &what);
         let exact: Vec<f64> = (0..c)
-            .map(|i| of(&dy, i).iter().zip(of(&x, i)).map(|(dy, x)| dy * (x - mean[i].wide())).sum())
+            .map(|i| {
+                of(&dy, i)
+                    .iter()
+                    .zip(of(&x, i))
+                    .map(|(dy, x)| dy * (x - mean[i].wide()))
+                    .sum()
+            })
             .collect();
         assert_near(&product, &exact, 100. + count, &what);
     }
@@ -185,13 +246,14 @@ fn everything_agrees_with_its_definition_at_every_level() {
 
 #[test]
 fn softmax_of_special_rows_is_pytorchs() {
+    use std::f32::consts::LN_2;
     let (inf, nan) = (f32::INFINITY, f32::NAN);
     let rows: [([f32; 3], [f32; 3], [f32; 3]); 6] = [
-        ([0., -inf, 0.], [0.5, 0., 0.5], [-0.693_147_2, -inf, -0.693_147_2]),
+        ([0., -inf, 0.], [0.5, 0., 0.5], [-LN_2, -inf, -LN_2]),
         ([-inf; 3], [nan; 3], [nan; 3]),
         ([0., nan, 1.], [nan; 3], [nan; 3]),
         ([inf, 0., 1.], [nan, 0., 0.], [nan, -inf, -inf]),
-        ([1e30, -1e30, 1e30], [0.5, 0., 0.5], [-0.693_147_2, -2e30, -0.693_147_2]),
+        ([1e30, -1e30, 1e30], [0.5, 0., 0.5], [-LN_2, -2e30, -LN_2]),
         ([-200., -100., -300.], [0., 1., 0.], [-100., 0., -200.]),
     ];
     for level in Level::available() {
@@ -204,7 +266,8 @@ fn softmax_of_special_rows_is_pytorchs() {
             // Beside +∞ PyTorch's values differ from build to build; what must be NaN is +∞'s own place.
             let compared = if x.contains(&inf) { 1 } else { 3 };
             for (got, expected) in y.iter().zip(&soft).chain(l.iter().zip(&log)).take(6) {
-                let same = got == expected || got.is_nan() && expected.is_nan() || (got - expected).abs() < 1e-6;
+                let same =
+                    got == expected || got.is_nan() && expected.is_nan() || (got - expected).abs() < 1e-6;
                 assert!(same || compared == 1 && got.is_nan(), "{x:?}: {y:?} {l:?}");
             }
         }
@@ -218,7 +281,10 @@ fn a_large_mean_costs_no_accuracy() {
     for level in Level::available() {
         let (mut mean, mut var) = ([0.; 5], [0.; 5]);
         with_level(level, || moments(&x, 1000, &mut mean, &mut var));
-        assert!(mean.iter().all(|&m| m == 1e4) && var.iter().all(|v| (v - 0.125).abs() < 1e-7), "{mean:?} {var:?}");
+        assert!(
+            mean.iter().all(|&m| m == 1e4) && var.iter().all(|v| (v - 0.125).abs() < 1e-7),
+            "{mean:?} {var:?}"
+        );
         for axes in [(1000, 5, 1), (200, 5, 5), (5, 1, 1000)] {
             let (mut mean, mut var) = (vec![0.; axes.1], vec![0.; axes.1]);
             with_level(level, || channel_moments(&x, axes, &mut mean, &mut var));
@@ -236,7 +302,11 @@ fn bits_dont_depend_on_threads() {
         let (mut mean, mut rstd) = (vec![0.; rows], vec![0.; rows]);
         let (mut y, mut dx, mut dw, mut db) = (x.clone(), x.clone(), vec![0.; cols], vec![0.; cols]);
         layer_norm(&mut y, &x, cols, None, None, 1e-5, &mut mean, &mut rstd);
-        let all = LayerNormGradients { dx: Some(&mut dx), dweight: Some(&mut dw), dbias: Some(&mut db) };
+        let all = LayerNormGradients {
+            dx: Some(&mut dx),
+            dweight: Some(&mut dw),
+            dbias: Some(&mut db),
+        };
         layer_norm_backward(all, &dy, &x, cols, None, &mean, &rstd);
         let (mut m, mut v, mut s, mut p) = (vec![0.; cols], vec![0.; cols], vec![0.; cols], vec![0.; cols]);
         channel_moments(&x, (rows, cols, 1), &mut m, &mut v);

@@ -80,7 +80,7 @@ macro_rules! vector {
         fma $fma:ident, fnma $fnma:ident, min $min:ident, max $max:ident, sqrt $sqrt:ident, round $round:ident,
         cmp $cmp:ident, blend $blend:ident, movemask $movemask:ident, and $and:ident, andnot $andnot:ident,
         or $or:ident, xor $xor:ident, to_int $to_int:ident, from_int $from_int:ident,
-        shl $shl:ident, shr $shr:ident, bias $bias:expr, magic $magic:expr, mantissa $mantissa:expr
+        shl $shl:ident, shr $shr:ident, transpose $transpose:ident, bias $bias:expr, magic $magic:expr, mantissa $mantissa:expr
     ) => {
         impl Sealed for $name {}
 
@@ -117,6 +117,18 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store_head(self, to: *mut $elem, count: usize) {
                 unsafe { $mstore(to, _mm256_loadu_si256($head.as_ptr().add($lanes - count).cast()), self.0) }
+            }
+            #[inline(always)]
+            unsafe fn transpose(_: Avx2, from: *const $elem, from_step: usize, to: *mut $elem, to_step: usize) {
+                unsafe {
+                    let mut rows = [$set(0.); $lanes];
+                    for (i, row) in rows.iter_mut().enumerate() {
+                        *row = $load(from.add(i * from_step));
+                    }
+                    for (i, row) in $transpose(rows).into_iter().enumerate() {
+                        $store(to.add(i * to_step), row);
+                    }
+                }
             }
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
@@ -240,7 +252,7 @@ vector! {
     round _mm256_round_ps, cmp _mm256_cmp_ps, blend _mm256_blendv_ps, movemask _mm256_movemask_ps,
     and _mm256_and_ps, andnot _mm256_andnot_ps, or _mm256_or_ps, xor _mm256_xor_ps,
     to_int _mm256_castps_si256, from_int _mm256_castsi256_ps, shl _mm256_sll_epi32, shr _mm256_srl_epi32,
-    bias 127., magic 8388608., mantissa 23
+    transpose transpose8, bias 127., magic 8388608., mantissa 23
 }
 
 vector! {
@@ -251,5 +263,53 @@ vector! {
     round _mm256_round_pd, cmp _mm256_cmp_pd, blend _mm256_blendv_pd, movemask _mm256_movemask_pd,
     and _mm256_and_pd, andnot _mm256_andnot_pd, or _mm256_or_pd, xor _mm256_xor_pd,
     to_int _mm256_castpd_si256, from_int _mm256_castsi256_pd, shl _mm256_sll_epi64, shr _mm256_srl_epi64,
-    bias 1023., magic 4503599627370496., mantissa 52
+    transpose transpose4, bias 1023., magic 4503599627370496., mantissa 52
+}
+
+/// The transposed 8×8 matrix: 4×4 within each half of the registers, then the halves among themselves.
+///
+/// # Safety
+/// The processor has AVX.
+#[inline(always)]
+unsafe fn transpose8(rows: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let (mut pairs, mut fours, mut out) = (rows, rows, rows);
+        for i in (0..8).step_by(2) {
+            pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+            pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+        }
+        for i in (0..8).step_by(2) {
+            let first = (i & !3) | ((i >> 1) & 1);
+            let (a, b) = (_mm256_castps_pd(pairs[first]), _mm256_castps_pd(pairs[first + 2]));
+            fours[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+            fours[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+        }
+        for i in 0..4 {
+            out[i] = _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]);
+            out[i + 4] = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
+        }
+        out
+    }
+}
+
+/// The transposed 4×4 matrix, likewise.
+///
+/// # Safety
+/// The processor has AVX.
+#[inline(always)]
+unsafe fn transpose4(rows: [__m256d; 4]) -> [__m256d; 4] {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let (mut pairs, mut out) = (rows, rows);
+        for i in (0..4).step_by(2) {
+            pairs[i] = _mm256_unpacklo_pd(rows[i], rows[i + 1]);
+            pairs[i + 1] = _mm256_unpackhi_pd(rows[i], rows[i + 1]);
+        }
+        for i in 0..2 {
+            out[i] = _mm256_permute2f128_pd::<0x20>(pairs[i], pairs[i + 2]);
+            out[i + 2] = _mm256_permute2f128_pd::<0x31>(pairs[i], pairs[i + 2]);
+        }
+        out
+    }
 }

@@ -72,7 +72,8 @@ macro_rules! vector {
         fma $fma:ident, fnma $fnma:ident, min $min:ident, max $max:ident, abs $abs:ident, sqrt $sqrt:ident,
         round $round:ident, cmp $cmp:ident, blend $blend:ident,
         and $and:ident, or $or:ident, xor $xor:ident, to_int $to_int:ident, from_int $from_int:ident,
-        shl $shl:ident, shr $shr:ident, scale $scale:ident, sum $sum:ident, largest $largest:ident
+        shl $shl:ident, shr $shr:ident, scale $scale:ident, sum $sum:ident, largest $largest:ident,
+        transpose $transpose:ident
     ) => {
         impl Sealed for $name {}
 
@@ -109,6 +110,18 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store_head(self, to: *mut $elem, count: usize) {
                 unsafe { $mstore(to, ((1u32 << count) - 1) as $mask, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn transpose(_: Avx512, from: *const $elem, from_step: usize, to: *mut $elem, to_step: usize) {
+                unsafe {
+                    let mut rows = [$set(0.); $lanes];
+                    for (i, row) in rows.iter_mut().enumerate() {
+                        *row = $load(from.add(i * from_step));
+                    }
+                    for (i, row) in $transpose(rows).into_iter().enumerate() {
+                        $store(to.add(i * to_step), row);
+                    }
+                }
             }
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
@@ -215,7 +228,7 @@ vector! {
     sqrt _mm512_sqrt_ps, round _mm512_roundscale_ps, cmp _mm512_cmp_ps_mask, blend _mm512_mask_blend_ps,
     and _mm512_and_ps, or _mm512_or_ps, xor _mm512_xor_ps, to_int _mm512_castps_si512, from_int _mm512_castsi512_ps,
     shl _mm512_sll_epi32, shr _mm512_srl_epi32, scale _mm512_scalef_ps, sum _mm512_reduce_add_ps,
-    largest _mm512_reduce_max_ps
+    largest _mm512_reduce_max_ps, transpose transpose16
 }
 
 vector! {
@@ -226,5 +239,87 @@ vector! {
     sqrt _mm512_sqrt_pd, round _mm512_roundscale_pd, cmp _mm512_cmp_pd_mask, blend _mm512_mask_blend_pd,
     and _mm512_and_pd, or _mm512_or_pd, xor _mm512_xor_pd, to_int _mm512_castpd_si512, from_int _mm512_castsi512_pd,
     shl _mm512_sll_epi64, shr _mm512_srl_epi64, scale _mm512_scalef_pd, sum _mm512_reduce_add_pd,
-    largest _mm512_reduce_max_pd
+    largest _mm512_reduce_max_pd, transpose transpose8
+}
+
+/// The transposed 16×16 matrix: 4×4 within each quarter of the registers, then the quarters among themselves.
+///
+/// # Safety
+/// The processor has AVX-512 F.
+#[inline(always)]
+unsafe fn transpose16(rows: [__m512; 16]) -> [__m512; 16] {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let mut pairs = rows;
+        for i in (0..16).step_by(2) {
+            pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+            pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+        }
+        // Entry 4g + c: column c of every quarter, for rows 4g to 4g + 3.
+        let mut fours = rows;
+        for i in (0..16).step_by(2) {
+            let first = (i & !3) | ((i >> 1) & 1);
+            let (a, b) = (_mm512_castps_pd(pairs[first]), _mm512_castps_pd(pairs[first + 2]));
+            fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+        quarters(fours, 4)
+    }
+}
+
+/// The transposed 8×8 matrix, likewise.
+///
+/// # Safety
+/// The processor has AVX-512 F.
+#[inline(always)]
+unsafe fn transpose8(rows: [__m512d; 8]) -> [__m512d; 8] {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let mut pairs = [_mm512_setzero_ps(); 8];
+        for i in (0..8).step_by(2) {
+            pairs[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(rows[i], rows[i + 1]));
+            pairs[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(rows[i], rows[i + 1]));
+        }
+        let mut columns = rows;
+        for (column, quarters) in columns.iter_mut().zip(quarters(pairs, 2)) {
+            *column = _mm512_castps_pd(quarters);
+        }
+        columns
+    }
+}
+
+/// Transposes quarters of registers: entry c + n·q of the result has, in order, quarter q of entries c, c + n, c + 2n and
+/// c + 3n.
+///
+/// # Safety
+/// The processor has AVX-512 F.
+#[inline(always)]
+unsafe fn quarters<const N: usize>(x: [__m512; N], n: usize) -> [__m512; N] {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let mut out = x;
+        for (i, out) in out.iter_mut().enumerate() {
+            let (c, q) = (i % n, i / n);
+            let (a, b) = (x[c], x[c + n]);
+            let (d, e) = (x[c + 2 * n], x[c + 3 * n]);
+            // Quarters 0 and 2, or 1 and 3, of two registers each; then the first or the second of those.
+            let (low, high) = if q % 2 == 0 {
+                (
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(d, e),
+                )
+            } else {
+                (
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(d, e),
+                )
+            };
+            *out = if q < 2 {
+                _mm512_shuffle_f32x4::<0b10_00_10_00>(low, high)
+            } else {
+                _mm512_shuffle_f32x4::<0b11_01_11_01>(low, high)
+            };
+        }
+        out
+    }
 }

@@ -19,7 +19,9 @@ pub enum Level {
 impl Level {
     /// Every level that this processor has, the best one last.
     pub fn available() -> impl Iterator<Item = Level> {
-        [Level::Portable, Level::Neon, Level::Avx2, Level::Avx512].into_iter().filter(|level| level.exists())
+        [Level::Portable, Level::Neon, Level::Avx2, Level::Avx512]
+            .into_iter()
+            .filter(|level| level.exists())
     }
 
     /// Its name, as `SCONCE_SIMD` takes it.
@@ -70,7 +72,11 @@ fn choose() -> Level {
         Some(level) => level,
         None => {
             let names: Vec<&str> = Level::available().map(Level::name).collect();
-            eprintln!("SCONCE_SIMD={name}: this processor has {}; using {}", names.join(", "), best.name());
+            eprintln!(
+                "SCONCE_SIMD={name}: this processor has {}; using {}",
+                names.join(", "),
+                best.name()
+            );
             best
         }
     }

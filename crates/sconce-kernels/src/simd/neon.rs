@@ -35,7 +35,7 @@ impl Simd for Neon {
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "neon")]
-        fn inner<K: Kernel>(s: Neon, kernel: K) -> K::Output {
+        unsafe fn inner<K: Kernel>(s: Neon, kernel: K) -> K::Output {
             kernel.run(s)
         }
         // SAFETY: the token proves the feature.

@@ -79,11 +79,15 @@ macro_rules! vector {
             }
             #[inline(always)]
             fn test(self, other: Self, f: impl Fn(&$elem, &$elem) -> bool) -> Mask<$bits, $lanes> {
-                Mask(std::array::from_fn(|i| (f(&self.0[i], &other.0[i]) as $bits).wrapping_neg()))
+                Mask(std::array::from_fn(|i| {
+                    (f(&self.0[i], &other.0[i]) as $bits).wrapping_neg()
+                }))
             }
             #[inline(always)]
             fn bits(self, other: Self, f: impl Fn($bits, $bits) -> $bits) -> Self {
-                self.both(other, |a, b| <$elem>::from_bits(f(a.to_bits(), b.to_bits())))
+                self.both(other, |a, b| {
+                    <$elem>::from_bits(f(a.to_bits(), b.to_bits()))
+                })
             }
         }
 
@@ -118,7 +122,13 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn load_head(_: Portable, from: *const $elem, count: usize) -> Self {
                 // SAFETY: only elements below `count` are read, which the caller vouches for.
-                Self(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { 0. }))
+                Self(std::array::from_fn(|i| {
+                    if i < count {
+                        unsafe { *from.add(i) }
+                    } else {
+                        0.
+                    }
+                }))
             }
             #[inline(always)]
             unsafe fn store_head(self, to: *mut $elem, count: usize) {

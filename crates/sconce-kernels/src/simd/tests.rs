@@ -27,6 +27,7 @@ struct Operations<T>(std::marker::PhantomData<T>);
 impl<T: Element> Kernel for Operations<T> {
     type Output = ();
 
+    #[allow(clippy::type_complexity, reason = "a table")]
     fn run<S: Simd>(self, s: S) {
         let lanes = s.lanes::<T>();
         let a: Vec<T> = (0..lanes).map(|i| T::of(VALUES[i % 16])).collect();
@@ -46,23 +47,40 @@ impl<T: Element> Kernel for Operations<T> {
                 ("abs", x.abs(), |a, _| T::of(a.wide().abs())),
                 ("sqrt", x.abs().sqrt(), |a, _| T::of(a.wide().abs()).root()),
                 ("round", x.round(), |a, _| T::of(a.wide().round_ties_even())),
-                ("sign", x.with_sign_of(y), |a, b| T::of(a.wide().copysign(b.wide()))),
-                ("lt", Vector::select(x.lt(y), one, zero), |a, b| T::of(f64::from(a < b))),
-                ("le", Vector::select(x.le(y), one, zero), |a, b| T::of(f64::from(a <= b))),
-                ("gt", Vector::select(x.gt(y) & y.le(y), one, zero), |a, b| T::of(f64::from(a > b))),
-                ("ge", Vector::select(!x.ge(y), zero, one), |a, b| T::of(f64::from(a >= b))),
-                ("eq", Vector::select(x.equal(y) | x.equal(one), one, zero), |a, b| {
-                    T::of(f64::from(a == b || a == T::ONE))
+                ("sign", x.with_sign_of(y), |a, b| {
+                    T::of(a.wide().copysign(b.wide()))
                 }),
+                ("lt", Vector::select(x.lt(y), one, zero), |a, b| {
+                    T::of(f64::from(a < b))
+                }),
+                ("le", Vector::select(x.le(y), one, zero), |a, b| {
+                    T::of(f64::from(a <= b))
+                }),
+                ("gt", Vector::select(x.gt(y) & y.le(y), one, zero), |a, b| {
+                    T::of(f64::from(a > b))
+                }),
+                ("ge", Vector::select(!x.ge(y), zero, one), |a, b| {
+                    T::of(f64::from(a >= b))
+                }),
+                (
+                    "eq",
+                    Vector::select(x.equal(y) | x.equal(one), one, zero),
+                    |a, b| T::of(f64::from(a == b || a == T::ONE)),
+                ),
             ];
             for (name, result, expected) in cases {
                 let mut out = vec![T::ZERO; lanes];
                 result.store(&mut out);
                 for ((&out, &a), &b) in out.iter().zip(&a).zip(&b) {
                     let expected = expected(black_box(a), b);
-                    let same = out == expected && out.wide().is_sign_positive() == expected.wide().is_sign_positive();
+                    let same = out == expected
+                        && out.wide().is_sign_positive() == expected.wide().is_sign_positive();
                     let nan = expected.wide().is_nan() && out.wide().is_nan();
-                    assert!(same || nan, "{name}({a}, {b}) at {:?}: {out}, not {expected}", S::LEVEL);
+                    assert!(
+                        same || nan,
+                        "{name}({a}, {b}) at {:?}: {out}, not {expected}",
+                        S::LEVEL
+                    );
                 }
             }
             assert_eq!(T::Vector::<S>::any(x.lt(y)), a.iter().zip(&b).any(|(a, b)| a < b));
@@ -99,8 +117,20 @@ impl<T: Element> Kernel for Others<T> {
         assert_eq!(first(c(3.).mul_add(c(4.), c(5.))), 17.);
         assert_eq!(first(c(3.).neg_mul_add(c(4.), c(5.))), -7.);
         // Powers of two from far below the normal range to far above it, rounded once.
-        for (value, n) in [(1., 3.), (1.5, -140.), (1.75, 127.), (1., 128.), (1.25, -149.), (0., 100.), (-3., -5.)] {
-            assert_eq!(first(c(value).scale(c(n))), T::of(value * 2f64.powf(n)).wide(), "{value}·2^{n}");
+        for (value, n) in [
+            (1., 3.),
+            (1.5, -140.),
+            (1.75, 127.),
+            (1., 128.),
+            (1.25, -149.),
+            (0., 100.),
+            (-3., -5.),
+        ] {
+            assert_eq!(
+                first(c(value).scale(c(n))),
+                T::of(value * 2f64.powf(n)).wide(),
+                "{value}·2^{n}"
+            );
         }
         // A tail is filled with zeros, and nothing is written past it.
         for length in 0..=lanes + 1 {
@@ -109,9 +139,34 @@ impl<T: Element> Kernel for Others<T> {
             assert_eq!(x.sum().wide(), length.min(lanes) as f64);
             let mut out = vec![T::ZERO; length];
             (x + x).store(&mut out);
-            assert!(out.iter().take(lanes).all(|x| x.wide() == 2.) && out.iter().skip(lanes).all(|x| x.wide() == 0.));
+            assert!(
+                out.iter().take(lanes).all(|x| x.wide() == 2.)
+                    && out.iter().skip(lanes).all(|x| x.wide() == 0.)
+            );
         }
-        let bits = T::Vector::<S>::splat_bits(s, if size_of::<T>() == 4 { 0x3f80_0000 } else { 0x3ff0_0000_0000_0000 });
+        let from: Vec<T> = (0..lanes * (lanes + 3)).map(|i| T::of(i as f64)).collect();
+        let mut to = vec![T::ZERO; lanes * (lanes + 1)];
+        // SAFETY: `lanes` rows, of lanes + 3 and lanes + 1 elements.
+        unsafe { T::Vector::<S>::transpose(s, from.as_ptr(), lanes + 3, to.as_mut_ptr(), lanes + 1) };
+        for (i, &x) in to.iter().enumerate() {
+            let (row, col) = (i / (lanes + 1), i % (lanes + 1));
+            assert_eq!(
+                x,
+                if col < lanes {
+                    from[col * (lanes + 3) + row]
+                } else {
+                    T::ZERO
+                }
+            );
+        }
+        let bits = T::Vector::<S>::splat_bits(
+            s,
+            if size_of::<T>() == 4 {
+                0x3f80_0000
+            } else {
+                0x3ff0_0000_0000_0000
+            },
+        );
         assert_eq!(first(bits), 1.);
         assert_eq!(first((bits.shr(3)).shl(3) ^ bits), 0.);
         assert_eq!(first(bits & c(-0.)), 0.);

@@ -3,7 +3,9 @@
 use super::{Simd, sealed::Sealed};
 use crate::math::Functions;
 use std::fmt::{Debug, Display};
-use std::ops::{Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
+use std::ops::{
+    Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign,
+};
 
 /// A vector of floating-point numbers, as wide as the instruction set has them.
 ///
@@ -55,6 +57,25 @@ pub trait Vector:
     /// # Safety
     /// `to` is valid for writing `count` elements, and `count ≤ LANES`.
     unsafe fn store_head(self, to: *mut Self::Elem, count: usize);
+
+    /// Transposes `LANES` rows of `LANES` elements, `from_step` and `to_step` apart.
+    /// # Safety
+    /// `from` is valid for reading those rows, and `to` for writing them.
+    #[inline(always)]
+    unsafe fn transpose(
+        _: Self::Simd,
+        from: *const Self::Elem,
+        from_step: usize,
+        to: *mut Self::Elem,
+        to_step: usize,
+    ) {
+        for i in 0..Self::LANES {
+            for j in 0..Self::LANES {
+                // SAFETY: within the rows that the caller vouches for.
+                unsafe { *to.add(j * to_step + i) = *from.add(i * from_step + j) }
+            }
+        }
+    }
 
     /// The first elements of a slice; zeros where it is too short.
     #[inline(always)]
@@ -216,6 +237,8 @@ pub trait Element:
 
     /// The nearest value to an `f64`.
     fn of(value: f64) -> Self;
+    /// An integer, rounded if it has more bits than the mantissa.
+    fn whole(value: i32) -> Self;
     /// The value as `f64`.
     fn wide(self) -> f64;
     /// √self.
@@ -232,6 +255,10 @@ macro_rules! element {
 
             #[inline(always)]
             fn of(value: f64) -> Self {
+                value as $t
+            }
+            #[inline(always)]
+            fn whole(value: i32) -> Self {
                 value as $t
             }
             #[inline(always)]

@@ -5,7 +5,7 @@ pub(super) struct Wide(pub(super) f64, pub(super) f64);
 
 const LN_2: Wide = Wide(std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17);
 /// 2/√π.
-const FRAC_2_SQRT_PI: Wide = Wide(std::f64::consts::FRAC_2_SQRT_PI, 1.533_545_961_316_588_1e-17);
+const FRAC_2_SQRT_PI: Wide = Wide(std::f64::consts::FRAC_2_SQRT_PI, 1.533_545_961_316_588e-17);
 const ONE: Wide = Wide(1., 0.);
 
 impl Wide {
@@ -41,7 +41,10 @@ impl Wide {
     fn scaled(self, n: i32) -> Self {
         let half = n / 2;
         let power = |n: i32| 2f64.powi(n);
-        Self(self.0 * power(half) * power(n - half), self.1 * power(half) * power(n - half))
+        Self(
+            self.0 * power(half) * power(n - half),
+            self.1 * power(half) * power(n - half),
+        )
     }
 }
 
@@ -117,7 +120,11 @@ fn wide_ln(x: Wide) -> Wide {
 
 pub(super) fn ln(x: f64) -> Wide {
     // Near 1 the multiple of ln 2 would cancel.
-    if (x - 1.).abs() < 0.5 { ln_1p(x - 1.) } else { wide_ln(Wide::of(x)) }
+    if (x - 1.).abs() < 0.5 {
+        ln_1p(x - 1.)
+    } else {
+        wide_ln(Wide::of(x))
+    }
 }
 
 fn wide_ln_1p(x: Wide) -> Wide {
@@ -178,7 +185,8 @@ pub(super) fn erf(x: f64) -> Wide {
         term = term.times(square).scaled(1).over(Wide::of(f64::from(2 * n + 1)));
         sum = sum.plus(term);
     }
-    sum.times(wide_exp(Wide(-square.0, -square.1))).times(FRAC_2_SQRT_PI)
+    sum.times(wide_exp(Wide(-square.0, -square.1)))
+        .times(FRAC_2_SQRT_PI)
 }
 
 pub(super) fn softplus(x: f64) -> Wide {
