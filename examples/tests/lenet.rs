@@ -269,7 +269,10 @@ fn bad_flags_and_files_are_one_line() {
         (&["--out", "one.png"], "one.png: "),
         (&["--batch-size", "0"], "batch_size is 0, expected at least 1"),
         (&["--lr=-1"], "lr is -1"),
-        (&["--lr", "1e30", "--optimizer", "sgd"], "the loss is"),
+        (
+            &["--recipe", "modern", "--optimizer", "sgd", "--lr", "1e30"],
+            "the loss is ",
+        ),
         (&["--device", "gpu"], "unknown device \"gpu\", expected cpu, cuda"),
     ];
     for (flags, message) in cases {

@@ -2,8 +2,10 @@
 //!
 //! Each entry runs in three processes that live for the whole entry: ours with mimalloc, ours with the system's allocator,
 //! and PyTorch's. They take turns, a block of steps each, in several rounds; a round's ratio compares blocks that ran next to
-//! each other, so that a machine that slows down for a while slows all. The result is the median of the rounds.
+//! each other, so that a machine that slows down for a while slows all. The result is the median of the rounds. Before each
+//! entry, with all three at rest, it is measured how busy the machine is with other things.
 
+mod busy;
 mod memory;
 mod program;
 mod python;
@@ -81,6 +83,9 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     output::line(&format!("\n{}", report::table(&measured)));
+    if let Some(warning) = report::warning(&measured) {
+        output::line(&format!("{warning}\n"));
+    }
     output::line(report::figures(&measured).trim_end());
     Ok(())
 }

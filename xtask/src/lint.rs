@@ -41,6 +41,7 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
             let arguments = [
                 "clippy",
                 "--quiet",
+                "--keep-going",
                 "--workspace",
                 "--all-targets",
                 "--",
@@ -51,7 +52,7 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         });
         stages.run("rustdoc", || {
             let mut doc = workspace::cargo();
-            doc.args(["doc", "--quiet", "--workspace", "--no-deps"])
+            doc.args(["doc", "--quiet", "--keep-going", "--workspace", "--no-deps"])
                 .env("RUSTDOCFLAGS", "-D warnings");
             stages::execute(&mut doc)
         });

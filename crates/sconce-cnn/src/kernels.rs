@@ -2,6 +2,7 @@
 
 pub(crate) mod avg_pool2d;
 pub(crate) mod conv2d;
+mod correlate;
 mod fused;
 pub(crate) mod max_pool2d;
 mod multiply;

@@ -66,6 +66,11 @@ pub trait Simd: Copy + Send + Sync + std::fmt::Debug + 'static + sealed::Sealed 
     /// Runs a kernel compiled with these instructions.
     fn run<K: Kernel>(self, kernel: K) -> K::Output;
 
+    /// Asks for the cache line at an address, which need not be a valid one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn prefetch<T>(self, _: *const T) {}
+
     /// How many elements a vector has.
     #[inline(always)]
     fn lanes<T: Element>(self) -> usize {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::python::Python;
 use super::report::{Measured, median};
-use super::{memory, release};
+use super::{busy, memory, release};
 
 pub(super) const NAME: &str = "mnist-program";
 pub(super) const OURS: &str = "lenet";
@@ -19,6 +19,7 @@ const ROUNDS: usize = 3;
 const LEAST_ACCURACY: f64 = 0.95;
 
 pub(super) fn measure(python: &Python, threads: u16) -> crate::Result<Measured> {
+    let busy = busy::share();
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(run(
@@ -54,6 +55,7 @@ pub(super) fn measure(python: &Python, threads: u16) -> crate::Result<Measured> 
         ours_mb: most(&ours),
         peer_mb: most(&peer),
         ours_system_mb: None,
+        busy,
     })
 }
 

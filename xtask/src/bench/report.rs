@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::busy;
 use crate::output::{self, Align};
 
 /// The result of one entry; what a system doesn't tell, or an entry doesn't have, is left out.
@@ -32,6 +33,9 @@ pub(super) struct Measured {
     pub(super) peer_mb: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ours_system_mb: Option<f64>,
+    /// The share of all processors that others used just before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) busy: Option<f64>,
 }
 
 impl Measured {
@@ -106,6 +110,18 @@ pub(super) fn figures(measured: &[Measured]) -> String {
     rows.into_iter().map(figure).collect()
 }
 
+/// What to say if the machine was busy with other things.
+pub(super) fn warning(measured: &[Measured]) -> Option<String> {
+    let most = measured.iter().filter_map(|one| one.busy).fold(0., f64::max);
+    let text = || {
+        format!(
+            "These times say little: other processes used up to {:.0} % of the processors. Measure again on an idle machine.",
+            most * 100.
+        )
+    };
+    (most > busy::TOO_MUCH).then(text)
+}
+
 /// Three digits, whatever the size.
 fn time(ms: f64) -> String {
     match ms {
@@ -141,6 +157,7 @@ mod tests {
             ours_mb: Some(20.),
             peer_mb: None,
             ours_system_mb: None,
+            busy: None,
         }
     }
 
@@ -168,6 +185,19 @@ mod tests {
         let table = table(&all);
         let lenet: Vec<&str> = table.lines().nth(2).unwrap().split_whitespace().collect();
         assert_eq!(lenet.get(..4), Some(&["lenet", "0.1250", "0.3125", "0.400"][..]));
+    }
+
+    #[test]
+    fn a_busy_machine_is_told() {
+        let on = |busy| {
+            [Measured {
+                busy,
+                ..measured("lenet", "lenet", 0.4)
+            }]
+        };
+        assert_eq!(warning(&on(None)), None);
+        assert_eq!(warning(&on(Some(0.05))), None);
+        assert!(warning(&on(Some(0.97))).unwrap().contains("97 %"));
     }
 
     #[test]

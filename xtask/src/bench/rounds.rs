@@ -3,9 +3,9 @@
 use bench_rows::Entry;
 
 use super::python::Python;
-use super::release;
 use super::report::{Measured, median};
 use super::side::{Side, Summary};
+use super::{busy, release};
 
 const ROUNDS: usize = 7;
 /// Lengths agree to this part of them, and directions to this cosine: a wrong layout, sign or scale is far beyond.
@@ -27,6 +27,7 @@ pub(super) fn measure(entry: &Entry, python: &Python, seconds: f64, threads: u16
     )?;
     compare(&ours.results, &peer.results).map_err(|difference| format!("{name}: {difference}"))?;
 
+    let busy = busy::share();
     let block = seconds / ROUNDS as f64;
     let (our_steps, system_steps, peer_steps) = (
         steps(&mut ours, block)?,
@@ -65,6 +66,7 @@ pub(super) fn measure(entry: &Entry, python: &Python, seconds: f64, threads: u16
         ours_mb: ours.peak_mb(),
         peer_mb: peer.peak_mb(),
         ours_system_mb: system.peak_mb(),
+        busy,
         name,
     })
 }

@@ -39,7 +39,7 @@ impl<T: Real> Function for AvgPool2d<T> {
         planes::each(&mut y, to, from, |plane, y| {
             let x = &x[plane * from..][..from];
             for (row, y) in y.chunks_exact_mut(h.output).enumerate() {
-                for (_, i) in taps.rows(row) {
+                for i in taps.rows(row) {
                     let line = &x[i * h.input..][..h.input];
                     for tap in &taps.across {
                         let from = line[tap.start..].iter().step_by(h.stride);
@@ -74,7 +74,7 @@ impl<T: Real> Function for AvgPool2d<T> {
                 .zip(self.scale.chunks_exact(h.output))
                 .enumerate()
             {
-                for (_, i) in taps.rows(row) {
+                for i in taps.rows(row) {
                     let line = &mut dx[i * h.input..][..h.input];
                     for tap in &taps.across {
                         let to = line[tap.start..].iter_mut().step_by(h.stride);

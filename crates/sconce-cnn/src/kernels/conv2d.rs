@@ -3,6 +3,7 @@
 //! Per image, group and tile, with filters as rows of W and pixels side by side, so that few channels fill whole vectors:
 //! forward Y = W·columns(X), weight gradient dW += dZ·rows(X), input gradient dX += fold(Wᵀ·dZ).
 
+use super::correlate::Correlate;
 use super::fused::{self, Fused};
 use super::multiply::{self, Left, ROOM, Start};
 use super::split;
@@ -15,8 +16,15 @@ use sconce_nn::Activation;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Bytes of an unfolded tile: it is read several times, and shares the second-level cache with what it is multiplied by.
-const TILE: usize = 128 << 10;
+/// Bytes of an unfolded tile, which the first-level cache should hold.
+const TILE: usize = 32 << 10;
+
+/// Pixels of a tile at least, whatever its bytes: some vectors side by side.
+const TILE_PIXELS: usize = 64;
+
+/// Bytes of a tile's output channel from which its weight gradient is found without unfolding: adding up the lanes of the
+/// sums has to be little beside the sums themselves.
+const CORRELATION: usize = 24 * 64;
 
 /// Shares of a batch that run in parallel, at most; few enough that their weight gradients are cheap to add up.
 const SHARES: usize = 16;
@@ -133,7 +141,7 @@ impl<T: Real> Conv2d<T> {
 
     /// Pixels of a tile whose unfolded form has these many rows.
     fn tile_pixels(taps: usize) -> usize {
-        TILE / size_of::<T>() / taps
+        (TILE / size_of::<T>() / taps).max(TILE_PIXELS)
     }
 
     fn convolve(&self, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
@@ -227,7 +235,9 @@ impl<T: Real> Conv2d<T> {
     fn parameter_gradients(&self, slope: &Slope<'_, T>, x: Option<&[T]>) -> (Vec<T>, Vec<T>) {
         let g = &self.geometry;
         let channels = g.groups * g.c_out;
-        let tiles = unfold::tiles(&g.axes, Self::tile_pixels(g.taps()));
+        let direct = self.correlation_tiles();
+        let unfolded = || unfold::tiles(&g.axes, Self::tile_pixels(g.taps()));
+        let (correlates, tiles) = (direct.is_some(), direct.unwrap_or_else(unfolded));
         // Units of work in a fixed order, in fixed shares.
         let units = g.batch * tiles.len();
         let weights = channels * g.taps();
@@ -238,7 +248,7 @@ impl<T: Real> Conv2d<T> {
                 vec![T::zero(); channels],
             );
             let units = k * units / shares..(k + 1) * units / shares;
-            self.add_parameter_gradients(slope, x, &tiles, units, &mut sums);
+            self.add_parameter_gradients(slope, x, &tiles, correlates, units, &mut sums);
             sums
         });
         let mut partial = partial.into_iter();
@@ -251,53 +261,60 @@ impl<T: Real> Conv2d<T> {
         (dw, db)
     }
 
+    /// The tiles for a weight gradient without unfolding, if vectors along the image's rows are long enough for it and few
+    /// of their elements lie between the output's rows.
+    fn correlation_tiles(&self) -> Option<Vec<Tile>> {
+        let [v, h] = &self.geometry.axes;
+        if [v.stride, h.stride] != [1, 1] || h.padded() * 4 > h.output * 5 {
+            return None;
+        }
+        let most = (4 * TILE / size_of::<T>() / self.geometry.c_in).max(8 * TILE_PIXELS);
+        let tiles = unfold::tiles(&self.geometry.axes, most);
+        let least = tiles.iter().map(|tile| tile.pixels(h.output).len()).min()?;
+        (least * size_of::<T>() >= CORRELATION).then_some(tiles)
+    }
+
     fn add_parameter_gradients(
         &self,
         slope: &Slope<'_, T>,
         x: Option<&[T]>,
         tiles: &[Tile],
+        correlates: bool,
         units: Range<usize>,
         (dw, db): &mut (Vec<T>, Vec<T>),
     ) {
         let g = &self.geometry;
         let (taps, pixels, [v, h]) = (g.taps(), g.pixels(), &g.axes);
-        let length = unfold::row_length(g);
-        let Scratch {
-            border,
-            mut padded,
-            unfolded: mut rows,
-        } = Scratch::new(g, tiles, length);
-        let stride = multiply::stride(most_pixels(tiles, g));
+        let length = if correlates { 0 } else { unfold::row_length(g) };
+        let Scratch { border, mut padded, unfolded: mut rows } = Scratch::new(g, tiles, length);
+        let highest = tiles.iter().map(|tile| tile.rows.len()).max().unwrap_or(0);
+        let stride = multiply::stride(most_pixels(tiles, g).max(if correlates { highest * h.padded() } else { 0 }));
         let mut dz = vec![T::zero(); g.c_out * stride];
         let image = g.c_in * v.input * h.input;
         for unit in units {
             let (i, tile) = (unit / tiles.len(), &tiles[unit % tiles.len()]);
             let range = tile.pixels(h.output);
             let count = range.len();
+            // For a correlation the output's rows stand as far apart as the image's.
+            let (width, distance) = if correlates { (tile.columns.len(), h.padded()) } else { (count, count) };
             for group in 0..g.groups {
                 let first = group * g.c_out;
                 for (channel, dz) in dz.chunks_exact_mut(stride).enumerate() {
                     let place = ((i * g.groups * g.c_out) + first + channel) * pixels;
-                    db[first + channel] += slope.of(place + range.start..place + range.end, &mut dz[..count]);
+                    db[first + channel] += slope.of(place + range.start..place + range.end, dz, width, distance);
                 }
-                if let Some(x) = x {
-                    let x = &x[(i * g.groups + group) * image..];
-                    let view = unfold::view(g, border.as_ref(), x, tile, &mut padded);
+                let Some(x) = x else { continue };
+                let x = &x[(i * g.groups + group) * image..];
+                let view = unfold::view(g, border.as_ref(), x, tile, &mut padded);
+                let dw = &mut dw[first * taps..][..g.c_out * taps];
+                if correlates {
+                    let image = &view.data[tile.columns.start..];
+                    let length = (tile.rows.len() - 1) * distance + width;
+                    Correlate { rows: &dz, stride, image, offsets: &view.taps(g), length, sums: dw }.add();
+                } else {
                     unfold::to_rows(g, &view, tile, &mut rows);
-                    let left = Left {
-                        data: &dz,
-                        stride,
-                        rows: g.c_out,
-                        depth: count,
-                    };
-                    left.multiply(
-                        &rows,
-                        length,
-                        taps,
-                        &mut dw[first * taps..][..g.c_out * taps],
-                        taps,
-                        Start::Add,
-                    );
+                    let left = Left { data: &dz, stride, rows: g.c_out, depth: count };
+                    left.multiply(&rows, length, taps, dw, taps, Start::Add);
                 }
             }
         }
@@ -350,7 +367,7 @@ impl<T: Real> Conv2d<T> {
                     let count = range.len();
                     for (channel, dz) in dz.chunks_exact_mut(count).take(g.c_out).enumerate() {
                         let place = ((image * g.groups + part / blocks) * g.c_out + channel) * pixels;
-                        slope.of(place + range.start..place + range.end, dz);
+                        slope.of(place + range.start..place + range.end, dz, count, count);
                     }
                     left.multiply(&dz, count, count, &mut columns, count, Start::Zero);
                     let (out, row) = match &border {
@@ -418,13 +435,9 @@ struct Slope<'a, T> {
 }
 
 impl<T: Real> Slope<'_, T> {
-    /// Writes a range of it and gives its sum.
-    fn of(&self, range: Range<usize>, dz: &mut [T]) -> T {
-        let y = if self.fused.is_some() {
-            &self.y[range.clone()]
-        } else {
-            &[]
-        };
-        fused::slope(self.fused, &self.dy[range], y, dz)
+    /// Writes a range of it, in lines of `width` that stand `distance` apart, and gives its sum.
+    fn of(&self, range: Range<usize>, dz: &mut [T], width: usize, distance: usize) -> T {
+        let y = if self.fused.is_some() { &self.y[range.clone()] } else { &[] };
+        fused::slope(self.fused, &self.dy[range], y, dz, width, distance)
     }
 }

@@ -28,9 +28,17 @@ impl Fused {
     }
 }
 
-/// dz = dy · f′ from f's values, with f the identity if there is none; gives the sum of dz.
-pub(super) fn slope<T: Real>(fused: Option<Fused>, dy: &[T], y: &[T], dz: &mut [T]) -> T {
-    simd::dispatch(Slope { fused, dy, y, dz })
+/// dz = dy · f′ from f's values, with f the identity if there is none; gives the sum of dz. Lines of `width` values are
+/// written `distance` apart.
+pub(super) fn slope<T: Real>(
+    fused: Option<Fused>,
+    dy: &[T],
+    y: &[T],
+    dz: &mut [T],
+    width: usize,
+    distance: usize,
+) -> T {
+    simd::dispatch(Slope { fused, dy, y, dz, width, distance })
 }
 
 struct Apply<'a, T> {
@@ -62,6 +70,8 @@ struct Slope<'a, T> {
     dy: &'a [T],
     y: &'a [T],
     dz: &'a mut [T],
+    width: usize,
+    distance: usize,
 }
 
 impl<T: Real> Kernel for Slope<'_, T> {
@@ -69,26 +79,30 @@ impl<T: Real> Kernel for Slope<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> T {
-        let Self { fused, dy, y, dz } = self;
+        let Self { fused, dy, y, dz, width, distance } = self;
         let (lanes, zero, one) = (s.lanes::<T>(), s.splat(T::ZERO), s.splat(T::ONE));
         let mut sum = zero;
-        let Some(fused) = fused else {
-            for (dz, dy) in dz.chunks_mut(lanes).zip(dy.chunks(lanes)) {
-                let dy = s.load::<T>(dy);
-                dy.store(dz);
-                sum = sum + dy;
-            }
-            return sum.sum();
-        };
-        for ((dz, dy), y) in dz.chunks_mut(lanes).zip(dy.chunks(lanes)).zip(y.chunks(lanes)) {
-            let (dy, y) = (s.load::<T>(dy), s.load::<T>(y));
-            let slope = match fused {
-                Fused::Relu => Vector::select(y.le(zero), zero, dy),
-                Fused::Sigmoid => dy * (y * (one - y)),
-                Fused::Tanh => dy * y.neg_mul_add(y, one),
+        for (line, (dz, dy)) in dz.chunks_mut(distance).zip(dy.chunks_exact(width)).enumerate() {
+            let dz = &mut dz[..width];
+            let Some(fused) = fused else {
+                for (dz, dy) in dz.chunks_mut(lanes).zip(dy.chunks(lanes)) {
+                    let dy = s.load::<T>(dy);
+                    dy.store(dz);
+                    sum = sum + dy;
+                }
+                continue;
             };
-            slope.store(dz);
-            sum = sum + slope;
+            let y = &y[line * width..][..width];
+            for ((dz, dy), y) in dz.chunks_mut(lanes).zip(dy.chunks(lanes)).zip(y.chunks(lanes)) {
+                let (dy, y) = (s.load::<T>(dy), s.load::<T>(y));
+                let slope = match fused {
+                    Fused::Relu => Vector::select(y.le(zero), zero, dy),
+                    Fused::Sigmoid => dy * (y * (one - y)),
+                    Fused::Tanh => dy * y.neg_mul_add(y, one),
+                };
+                slope.store(dz);
+                sum = sum + slope;
+            }
         }
         sum.sum()
     }

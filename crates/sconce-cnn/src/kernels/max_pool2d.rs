@@ -1,15 +1,16 @@
 //! Maximum over windows, and its gradient back to the elements that were taken.
 
-use super::planes::{self, Taps};
+use super::planes::{self, Tap, Taps};
 use crate::window::Axis;
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use std::hint::select_unpredictable;
+use sconce_kernels::simd::{self, Kernel, Simd, Vector};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// x `[batch, channels, height, width]`; the sizes have been checked.
-pub(crate) fn forward<T: Real>(x: &Tensor, axes: [Axis; 2]) -> Result<Tensor> {
+pub(crate) fn forward<T: Real + Bits>(x: &Tensor, axes: [Axis; 2]) -> Result<Tensor> {
     apply1(MaxPool2d::<T> { axes, dtype: PhantomData }, &[x])
 }
 
@@ -21,7 +22,7 @@ struct MaxPool2d<T> {
 /// For a window without any element of the image.
 const NONE: u32 = u32::MAX;
 
-impl<T: Real> Function for MaxPool2d<T> {
+impl<T: Real + Bits> Function for MaxPool2d<T> {
     /// For each output the tap that it was taken from.
     type Saved = Vec<u32>;
 
@@ -37,8 +38,8 @@ impl<T: Real> Function for MaxPool2d<T> {
         let mut y = vec![T::zero(); batch * channels * to];
         let taps = Taps::new(&self.axes);
         let mut choices = vec![0; y.len()];
-        planes::each_of_two(&mut y, &mut choices, to, from, |plane, y, choices| {
-            maxima(&taps, &x[plane * from..][..from], y, choices);
+        planes::each_share_of_two(&mut y, &mut choices, to, from, |first, y, choices| {
+            simd::dispatch(Maxima { taps: &taps, x: &x[first * from..], y, choices });
         });
         Ok((vec![Output::new(y, (batch, channels, v.output, h.output))?], choices))
     }
@@ -71,77 +72,138 @@ impl<T: Real> Function for MaxPool2d<T> {
     }
 }
 
-/// One channel. It isn't dispatched: choices of single values are slow with AVX-512's masks.
-fn maxima<T: Real>(taps: &Taps, x: &[T], y: &mut [T], choices: &mut [u32]) {
-    let rows = y.chunks_exact_mut(taps.columns).zip(choices.chunks_exact_mut(taps.columns));
-    for (row, (y, choices)) in rows.enumerate() {
-        let mut done = 0..0;
-        if let Some(top) = taps.whole(row)
-            && !taps.inner.is_empty()
-        {
-            let (y, choices) = (&mut y[taps.inner.clone()], &mut choices[taps.inner.clone()]);
-            let lines = &x[top * taps.width + taps.inner_start..];
-            // The usual sizes have loops that the compiler can unroll.
-            let computed = match taps.size {
-                [2, 2] => whole_windows::<T, 2, 2>(taps, lines, y, choices),
-                [3, 3] => whole_windows::<T, 3, 3>(taps, lines, y, choices),
-                _ => 0,
-            };
-            done = taps.inner.start..taps.inner.start + computed;
+/// The integers that choices are while they stand in vectors: a value's bits.
+pub(crate) trait Bits {
+    fn low_bits(self) -> u32;
+}
+
+impl Bits for f32 {
+    fn low_bits(self) -> u32 {
+        self.to_bits()
+    }
+}
+
+impl Bits for f64 {
+    fn low_bits(self) -> u32 {
+        self.to_bits() as u32
+    }
+}
+
+/// Outputs that are computed together, at most.
+const BLOCK: usize = 256;
+
+/// Some channels: block by block of all their rows, and in a block tap by tap, whose elements are first put side by side.
+struct Maxima<'a, T> {
+    taps: &'a Taps,
+    x: &'a [T],
+    y: &'a mut [T],
+    choices: &'a mut [u32],
+}
+
+impl<T: Real + Bits> Kernel for Maxima<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { taps, x, y, choices } = self;
+        let nothing = s.splat(T::NEG_INFINITY);
+        let none = T::Vector::<S>::splat_bits(s, NONE.into());
+        let lanes = s.lanes::<T>();
+        let [mut seen, mut best, mut choice] = [[T::ZERO; BLOCK]; 3];
+        let (width, lines) = (taps.columns.min(BLOCK), y.len() / taps.columns);
+        for columns in (0..taps.columns).step_by(width).map(|start| start..(start + width).min(taps.columns)) {
+            let height = BLOCK / columns.len();
+            for rows in (0..lines).step_by(height).map(|start| start..(start + height).min(lines)) {
+                let count = (rows.len() * columns.len()).next_multiple_of(lanes);
+                for (best, choice) in best[..count].chunks_exact_mut(lanes).zip(choice.chunks_exact_mut(lanes)) {
+                    nothing.store(best);
+                    none.store(choice);
+                }
+                for u in 0..taps.size[0] {
+                    for tap in &taps.across {
+                        let number = u * taps.size[1] + tap.number;
+                        look(taps, x, u, tap, &rows, &columns, &mut seen);
+                        let number = T::Vector::<S>::splat_bits(s, number as u64);
+                        let blocks = best[..count].chunks_exact_mut(lanes).zip(choice.chunks_exact_mut(lanes));
+                        for ((best, choice), x) in blocks.zip(seen.chunks_exact(lanes)) {
+                            let (x, old, chosen) = (s.load::<T>(x), s.load::<T>(best), s.load::<T>(choice));
+                            let takes = x.gt(old) | !x.equal(x);
+                            Vector::select(takes, x, old).store(best);
+                            Vector::select(takes, number, chosen).store(choice);
+                        }
+                    }
+                }
+                // Rows that are there in full follow each other.
+                let (pieces, length) = match columns.len() == taps.columns {
+                    true => (rows.start..rows.start + 1, rows.len() * taps.columns),
+                    false => (rows.clone(), columns.len()),
+                };
+                let blocks = best.chunks_exact(length).zip(choice.chunks_exact(length));
+                for (row, (best, choice)) in pieces.zip(blocks) {
+                    let place = row * taps.columns + columns.start;
+                    y[place..][..length].copy_from_slice(best);
+                    for (to, bits) in choices[place..][..length].iter_mut().zip(choice) {
+                        *to = bits.low_bits();
+                    }
+                }
+            }
         }
-        for j in (0..done.start).chain(done.end..taps.columns) {
-            (y[j], choices[j]) = window(taps, x, row, j);
+        // A window of −∞ alone gives its gradient to its first element.
+        if choices.contains(&NONE) {
+            for (place, choice) in choices.iter_mut().enumerate().filter(|(_, choice)| **choice == NONE) {
+                let (row, column) = (place / taps.columns % taps.lines, place % taps.columns);
+                *choice = taps.first(row, column).unwrap_or(NONE);
+            }
         }
     }
 }
 
-/// Windows of a known size that lie in the image side by side, without gaps in them.
+/// What some outputs see through a tap, side by side; −∞ outside the image.
 #[inline(always)]
-fn whole_windows<T: Real, const HEIGHT: usize, const WIDTH: usize>(
+fn look<T: Real>(
     taps: &Taps,
-    lines: &[T],
-    y: &mut [T],
-    choices: &mut [u32],
-) -> usize {
-    let mut lines: [&[T]; HEIGHT] = std::array::from_fn(|u| &lines[u * taps.width..]);
-    for line in &mut lines {
-        *line = &line[..(y.len() - 1) * taps.stride + WIDTH];
-    }
-    for (j, (y, choice)) in y.iter_mut().zip(&mut *choices).enumerate() {
-        let windows: [&[T]; HEIGHT] = lines.map(|line| &line[j * taps.stride..][..WIDTH]);
-        let (mut best, mut number) = (T::NEG_INFINITY, 0);
-        for (u, window) in windows.iter().enumerate() {
-            for (t, x) in window.iter().enumerate() {
-                larger(*x, (u * WIDTH + t) as u32, &mut best, &mut number);
+    x: &[T],
+    u: usize,
+    tap: &Tap,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    seen: &mut [T],
+) {
+    let (from, to) = (tap.outputs.start.max(columns.start), tap.outputs.end.min(columns.end));
+    let (mut plane, mut row) = (rows.start / taps.lines, rows.start % taps.lines);
+    for seen in seen.chunks_exact_mut(columns.len()).take(rows.len()) {
+        let line = taps.line(row, u).map(|line| line + plane * taps.height);
+        row += 1;
+        if row == taps.lines {
+            (plane, row) = (plane + 1, 0);
+        }
+        if line.is_none() || to - from.min(to) < columns.len() {
+            seen.fill(T::NEG_INFINITY);
+        }
+        if let Some(i) = line
+            && from < to
+        {
+            let start = tap.start + (from - tap.outputs.start) * taps.stride;
+            let line = &x[i * taps.width..][start..taps.width];
+            let seen = &mut seen[from - columns.start..to - columns.start];
+            match taps.stride {
+                1 => seen.copy_from_slice(&line[..to - from]),
+                2 => {
+                    let (pairs, rest) = line.as_chunks::<2>();
+                    for (seen, pair) in seen.iter_mut().zip(pairs) {
+                        *seen = pair[0];
+                    }
+                    // The last one may lack its other half.
+                    if let (Some(seen), Some(x)) = (seen.get_mut(pairs.len()), rest.first()) {
+                        *seen = *x;
+                    }
+                }
+                stride => {
+                    for (seen, x) in seen.iter_mut().zip(line.iter().step_by(stride)) {
+                        *seen = *x;
+                    }
+                }
             }
         }
-        (*y, *choice) = (best, number);
     }
-    y.len()
-}
-
-/// Any window.
-fn window<T: Real>(taps: &Taps, x: &[T], row: usize, column: usize) -> (T, u32) {
-    let (mut best, mut choice) = (T::NEG_INFINITY, NONE);
-    for (u, i) in taps.rows(row) {
-        for tap in &taps.across {
-            if tap.outputs.contains(&column) {
-                let x = x[i * taps.width + tap.start + (column - tap.outputs.start) * taps.stride];
-                let number = (u * taps.kernel + tap.number) as u32;
-                // The first one is what a window of −∞ alone gives its gradient to.
-                choice = choice.min(number);
-                larger(x, number, &mut best, &mut choice);
-            }
-        }
-    }
-    (best, choice)
-}
-
-/// Takes a value that is larger, or NaN; without a branch, since which one is larger can't be predicted.
-#[inline(always)]
-#[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
-fn larger<T: Real>(x: T, number: u32, best: &mut T, choice: &mut u32) {
-    let takes = (x > *best) | (x != x);
-    *best = select_unpredictable(takes, x, *best);
-    *choice = select_unpredictable(takes, number, *choice);
 }

@@ -53,19 +53,11 @@ pub(super) fn stride(length: usize) -> usize {
     length.next_multiple_of(64) + 16
 }
 
-/// Rows of a block: as even as they can be, of the heights that there are blocks for.
+/// Rows of a block, `most` or fewer: as even as they can be, of the heights that there are blocks for.
 #[inline(always)]
-fn height(rows: usize, level: Level) -> usize {
-    let most = if matches!(level, Level::Avx512 | Level::Neon) {
-        8
-    } else {
-        6
-    };
+pub(super) fn height(rows: usize, most: usize) -> usize {
     let even = rows.div_ceil(rows.div_ceil(most).max(1));
-    [1, 2, 4, 6]
-        .into_iter()
-        .find(|&height| height >= even)
-        .unwrap_or(8)
+    [1, 2, 4, 6].into_iter().find(|&height| height >= even).unwrap_or(8)
 }
 
 struct Multiply<'a, 'b, T> {
@@ -98,7 +90,8 @@ impl<T: Real> Kernel for Multiply<'_, '_, T> {
             rows,
             depth,
         } = left;
-        let (lanes, height) = (s.lanes::<T>(), height(rows, S::LEVEL));
+        let tallest = if matches!(S::LEVEL, Level::Avx512 | Level::Neon) { 8 } else { 6 };
+        let (lanes, height) = (s.lanes::<T>(), height(rows, tallest));
         // As many vectors side by side as leave their sums in registers, and evenly so over the columns.
         let most = match (S::LEVEL, height) {
             (Level::Avx512 | Level::Neon, 8) => 3,

@@ -17,8 +17,8 @@ pub(super) fn each<T: Send>(out: &mut [T], size: usize, from: usize, f: impl Fn(
     });
 }
 
-/// [`each`] for two outputs.
-pub(super) fn each_of_two<T: Send, U: Send>(
+/// Runs `f` for shares of channels of two outputs, with the number of a share's first channel.
+pub(super) fn each_share_of_two<T: Send, U: Send>(
     a: &mut [T],
     b: &mut [U],
     size: usize,
@@ -26,11 +26,7 @@ pub(super) fn each_of_two<T: Send, U: Send>(
     f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
 ) {
     let (together, work) = (together(from), a.len() / size.max(1) * from);
-    split::parts_of_two(a, b, together * size, work, |share, a, b| {
-        for (k, (a, b)) in a.chunks_exact_mut(size).zip(b.chunks_exact_mut(size)).enumerate() {
-            f(share * together + k, a, b);
-        }
-    });
+    split::parts_of_two(a, b, together * size, work, |share, a, b| f(share * together, a, b));
 }
 
 fn together(from: usize) -> usize {
@@ -50,63 +46,56 @@ pub(super) struct Tap {
 pub(super) struct Taps {
     vertical: Axis,
     pub(super) across: Vec<Tap>,
-    /// The outputs of a row that see the image through all taps, and the image's column where the first of them begins.
-    pub(super) inner: Range<usize>,
-    pub(super) inner_start: usize,
-    /// Columns of a window.
-    pub(super) kernel: usize,
-    /// Height and width of a window; 0 where there are gaps in it.
+    /// Height and width of a window.
     pub(super) size: [usize; 2],
+    /// Rows of the image.
+    pub(super) height: usize,
+    /// Rows of the output.
+    pub(super) lines: usize,
+    /// Columns of the output.
     pub(super) columns: usize,
+    /// Columns of the image.
     pub(super) width: usize,
+    /// Columns between windows.
     pub(super) stride: usize,
 }
 
 impl Taps {
     pub(super) fn new([vertical, h]: &[Axis; 2]) -> Self {
         let before = h.padding[0];
-        let mut across = Vec::with_capacity(h.kernel);
-        for t in 0..h.kernel {
-            let offset = t * h.dilation;
+        let tap = |number: usize| {
+            let offset = number * h.dilation;
             let first = before.saturating_sub(offset).div_ceil(h.stride);
-            let end = (h.input + before)
-                .saturating_sub(offset)
-                .div_ceil(h.stride)
-                .min(h.output);
-            if first >= end {
-                continue;
-            }
-            let start = first * h.stride + offset - before;
-            across.push(Tap { number: t, outputs: first..end, start });
-        }
-        let first = across.iter().map(|tap: &Tap| tap.outputs.start).max().unwrap_or(0);
-        let inner = first..across.iter().map(|tap| tap.outputs.end).min().unwrap_or(0).max(first);
-        let inner_start = (first * h.stride).saturating_sub(before);
+            let end = (h.input + before).saturating_sub(offset).div_ceil(h.stride).min(h.output);
+            (first < end).then(|| Tap { number, outputs: first..end, start: first * h.stride + offset - before })
+        };
         Self {
             vertical: *vertical,
-            inner: if across.len() == h.kernel { inner } else { 0..0 },
-            inner_start,
-            across,
-            kernel: h.kernel,
-            size: [vertical, h].map(|axis| if axis.dilation == 1 { axis.kernel } else { 0 }),
+            across: (0..h.kernel).filter_map(tap).collect(),
+            size: [vertical.kernel, h.kernel],
+            height: vertical.input,
+            lines: vertical.output,
             columns: h.output,
             width: h.input,
             stride: h.stride,
         }
     }
 
-    /// The image's row at which an output row's windows begin, if they lie in the image from top to bottom.
-    pub(super) fn whole(&self, output: usize) -> Option<usize> {
-        let Axis { stride, dilation, padding: [before, _], input, kernel, .. } = self.vertical;
-        let top = (output * stride).checked_sub(before)?;
-        (top + (kernel - 1) * dilation < input).then_some(top)
+    /// The image's row that an output row sees through row `u` of its windows.
+    pub(super) fn line(&self, output: usize, u: usize) -> Option<usize> {
+        let Axis { stride, dilation, padding: [before, _], input, .. } = self.vertical;
+        (output * stride + u * dilation).checked_sub(before).filter(|&row| row < input)
     }
 
-    /// The rows of an output row's windows that lie in the image, with the image's rows that they are.
-    pub(super) fn rows(&self, output: usize) -> impl Iterator<Item = (usize, usize)> {
-        let Axis { stride, dilation, padding: [before, _], input, kernel, .. } = self.vertical;
-        (0..kernel)
-            .filter_map(move |u| Some((u, (output * stride + u * dilation).checked_sub(before)?)))
-            .filter(move |&(_, row)| row < input)
+    /// The image's rows that an output row sees.
+    pub(super) fn rows(&self, output: usize) -> impl Iterator<Item = usize> {
+        (0..self.size[0]).filter_map(move |u| self.line(output, u))
+    }
+
+    /// The first tap of a window that lies in the image.
+    pub(super) fn first(&self, row: usize, column: usize) -> Option<u32> {
+        let u = (0..self.size[0]).find(|&u| self.line(row, u).is_some())?;
+        let tap = self.across.iter().find(|tap| tap.outputs.contains(&column))?;
+        Some((u * self.size[1] + tap.number) as u32)
     }
 }

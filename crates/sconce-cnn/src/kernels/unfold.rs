@@ -12,9 +12,21 @@ pub(super) const RUN: usize = 8;
 
 /// Channels of a padded image, or some rows of them: element (c, i, j) is `data[c·channel + i·row + j]`.
 pub(super) struct View<'a, T> {
-    data: &'a [T],
+    pub(super) data: &'a [T],
     channel: usize,
     row: usize,
+}
+
+impl<T> View<'_, T> {
+    /// Where each tap of the first pixel's window stands in the data.
+    pub(super) fn taps(&self, geometry: &Geometry) -> Vec<usize> {
+        let [v, h] = &geometry.axes;
+        let place = |channel: usize, u: usize, t: usize| {
+            channel * self.channel + u * v.dilation * self.row + t * h.dilation
+        };
+        let window = |channel| (0..v.kernel).flat_map(move |u| (0..h.kernel).map(move |t| (channel, u, t)));
+        (0..geometry.c_in).flat_map(window).map(|(channel, u, t)| place(channel, u, t)).collect()
+    }
 }
 
 /// Part of an output channel: whole rows of pixels, or some pixels of one row.
@@ -32,9 +44,8 @@ impl Tile {
     }
 }
 
-/// An output channel cut into tiles of at most `most` pixels, or of 16.
+/// An output channel cut into tiles of at most `most` pixels, which is more than 0.
 pub(super) fn tiles([v, h]: &[Axis; 2], most: usize) -> Vec<Tile> {
-    let most = most.max(16);
     if h.output > most {
         let pieces = h.output.div_ceil(most);
         let piece = |row: usize, i: usize| Tile {
@@ -252,7 +263,10 @@ fn copy_pieces<T: Copy>(to: &mut [T], to_stride: usize, from: &[T], from_stride:
 
 /// Length of a row of [`to_rows`].
 pub(super) fn row_length(geometry: &Geometry) -> usize {
-    (geometry.taps() + RUN).next_multiple_of(RUN)
+    let kernel = geometry.axes[1].kernel;
+    let surplus = kernel.next_multiple_of(RUN) - kernel;
+    // An odd number of runs, so that rows don't fall into the same places of a cache.
+    (geometry.taps() + surplus).div_ceil(RUN) * RUN | RUN
 }
 
 /// The view's windows as rows: `out[pixel·row_length + tap]`, with elements of no meaning behind the last tap.

@@ -81,19 +81,33 @@ impl<T> Drop for Aligned<T> {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Option<Aligned<u64>>> = const { Cell::new(None) };
+    static TASK: Scratch = const { Cell::new(None) };
+    static CALL: Scratch = const { Cell::new(None) };
+}
+
+type Scratch = Cell<Option<Aligned<u64>>>;
+
+/// Whose scratch memory: a task's, or that of the call around the tasks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owner {
+    Task,
+    Call,
 }
 
 /// Lends `len` elements of this thread's scratch memory, which holds what was left there.
-pub(super) fn with_scratch<T: crate::simd::Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+pub(super) fn with_scratch<T: crate::simd::Element, R>(owner: Owner, len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+    let slot = match owner {
+        Owner::Task => &TASK,
+        Owner::Call => &CALL,
+    };
     let words = (len * size_of::<T>()).div_ceil(size_of::<u64>());
     // A product inside a product's packing finds nothing here, and gets memory of its own.
-    let mut memory = match SCRATCH.take() {
+    let mut memory = match slot.take() {
         Some(memory) if memory.len() >= words => memory,
         _ => Aligned::zeros(words),
     };
     // SAFETY: the memory is long enough and aligned for T, which is f32 or f64: any bits are a value of it.
     let result = f(unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), len) });
-    SCRATCH.set(Some(memory));
+    slot.set(Some(memory));
     result
 }

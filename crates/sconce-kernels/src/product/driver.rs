@@ -1,8 +1,8 @@
 //! How a product is cut into tasks, blocks and tiles.
 
-use super::buffer::with_scratch;
+use super::buffer::{Owner, with_scratch};
 use super::epilogue::{Epilogue, Start};
-use super::left::{Left, crowds};
+use super::left::{Left, crowds, spread};
 use super::micro::{Kernels, Tile};
 use super::right::Panels;
 use crate::matrix::{MatMut, MatRef};
@@ -19,6 +19,9 @@ const ROWS: usize = 240;
 
 /// Panels that a task packs at a time.
 const PANELS: usize = 8;
+
+/// The most tiles, one above the other, for which panels aren't packed.
+const LYING_TILES: usize = 8;
 
 /// Multiplications that make a task worth its overhead: some microseconds.
 const TASK: usize = 200_000;
@@ -45,6 +48,33 @@ unsafe impl<T: Element, B: Sync, E: Sync> Sync for Job<'_, T, B, E> {}
 /// C = A·B; shapes have been checked.
 pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     level: Level,
+    c: MatMut<'_, T>,
+    a: MatRef<'_, T>,
+    b: &B,
+    epilogue: &E,
+    threads: bool,
+) {
+    let (m, k) = (a.rows(), a.cols());
+    if m == 0 || c.cols() == 0 {
+        return;
+    }
+    // Rows that every task would have to copy are copied once.
+    if threads && m <= ROWS && a.col_stride() == 1 && crowds(a.row_stride() * size_of::<T>()) && k > 0 {
+        let step = spread(k);
+        with_scratch(Owner::Call, m * step, |copy| {
+            for (row, out) in copy.chunks_exact_mut(step).enumerate() {
+                out[..k].copy_from_slice(&a.from(row, 0)[..k]);
+            }
+            distribute(level, c, MatRef::strided(copy, m, k, step, 1), b, epilogue, threads);
+        });
+    } else {
+        distribute(level, c, a, b, epilogue, threads);
+    }
+}
+
+/// Cuts C into tasks.
+fn distribute<T: Element, B: Panels<T>, E: Epilogue<T>>(
+    level: Level,
     mut c: MatMut<'_, T>,
     a: MatRef<'_, T>,
     b: &B,
@@ -52,33 +82,13 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     threads: bool,
 ) {
     let (m, n) = (c.rows(), c.cols());
-    if m == 0 || n == 0 {
-        return;
-    }
     if let Start::Columns(values) = epilogue.start() {
-        assert!(
-            values.len() == n,
-            "there are {} biases for {n} columns",
-            values.len()
-        );
+        assert!(values.len() == n, "there are {} biases for {n} columns", values.len());
     }
-    let kernels = T::kernels(level);
-    let job = Job {
-        c: c.as_mut_ptr(),
-        c_step: c.row_stride(),
-        n,
-        a,
-        b,
-        epilogue,
-        kernels,
-        life: PhantomData,
-    };
+    let (start, c_step, kernels) = (c.as_mut_ptr(), c.row_stride(), T::kernels(level));
+    let job = Job { c: start, c_step, n, a, b, epilogue, kernels, life: PhantomData };
     let panels = n.div_ceil(kernels.width);
-    if !threads {
-        perform(level, &job, 0..m, 0..panels);
-        return;
-    }
-    let (down, across) = grid(&job, m, panels);
+    let (down, across) = if threads { grid(&job, m, panels) } else { (1, 1) };
     parallel::tasks(down * across, |i| {
         let (i, j) = (i % down, i / down);
         let rows = i * m / down..(i + 1) * m / down;
@@ -127,8 +137,8 @@ fn perform<T: Element, B: Panels<T>, E: Epilogue<T>>(
     } else {
         panels.len().min(PANELS) * depth * width
     };
-    let left = Left::<T>::scratch(rows.len().min(ROWS) + most, depth);
-    with_scratch(tile + packed + left, |scratch| {
+    let left = Left::<T>::scratch(rows.len().min(ROWS), depth, most);
+    with_scratch(Owner::Task, tile + packed + left, |scratch| {
         let (tile, scratch) = scratch.split_at_mut(tile);
         let (panel_space, left_space) = scratch.split_at_mut(packed);
         simd::dispatch_at(
@@ -139,6 +149,7 @@ fn perform<T: Element, B: Panels<T>, E: Epilogue<T>>(
                 panels,
                 stretches,
                 depth,
+                lying: false,
                 tile,
                 panel_space,
                 left_space,
@@ -155,6 +166,8 @@ struct Task<'j, 'a, T: 'static, B, E> {
     stretches: usize,
     /// Of a stretch.
     depth: usize,
+    /// Whether B's panels are read where they lie.
+    lying: bool,
     /// Space for one tile, for packed panels, and for a block of A.
     tile: &'j mut [T],
     panel_space: &'j mut [T],
@@ -168,6 +181,8 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
     fn run<S: Simd>(mut self, s: S) {
         let &Job { a, b, kernels, n, .. } = self.job;
         let (k, width, pack) = (a.cols(), kernels.width, b.ready().is_none());
+        // Panels that only a few tiles read aren't worth packing, where they can be read as they lie.
+        self.lying = pack && self.rows.len() <= LYING_TILES * kernels.by_rows.len() && b.lying(0, 0).is_some();
         let at_once = if pack { PANELS } else { self.panels.len().max(1) };
         let mut first = self.panels.start;
         while first < self.panels.end {
@@ -175,15 +190,12 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
             for stretch in 0..self.stretches {
                 let depth = stretch * self.depth..k.min((stretch + 1) * self.depth);
                 let size = depth.len() * width;
-                for (i, panel) in panels.clone().enumerate().take(if pack { PANELS } else { 0 }) {
-                    let columns = panel * width..n.min((panel + 1) * width);
-                    b.pack(
-                        S::LEVEL,
-                        depth.clone(),
-                        columns,
-                        width,
-                        &mut self.panel_space[i * size..][..size],
-                    );
+                // Of panels that are read as they lie, a narrow last one still is packed.
+                let packed = if self.lying { panels.start.max(n / width)..panels.end } else { panels.clone() };
+                if pack && !packed.is_empty() {
+                    let columns = packed.start * width..n.min(packed.end * width);
+                    let space = &mut self.panel_space[(packed.start - panels.start) * size..][..packed.len() * size];
+                    b.pack(S::LEVEL, depth.clone(), columns, width, space);
                 }
                 let last = stretch + 1 == self.stretches;
                 let mut row = self.rows.start;
@@ -233,10 +245,13 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
         for (j, panel) in panels.enumerate() {
             let col = panel * width;
             let cols = width.min(n - col);
-            let right = match b.ready() {
-                Some(all) => &all[(panel * k + depth.start) * width..][..depth.len() * width],
-                None => &self.panel_space[j * depth.len() * width..][..depth.len() * width],
+            let lying = if self.lying && cols == width { b.lying(depth.start, col) } else { None };
+            let (right, right_step) = match (b.ready(), lying) {
+                (Some(all), _) => (&all[(panel * k + depth.start) * width..], width),
+                (None, Some(lying)) => lying,
+                (None, None) => (&self.panel_space[j * depth.len() * width..], width),
             };
+            assert!(depth.is_empty() || right.len() >= (depth.len() - 1) * right_step + width);
             for i in 0..tiles {
                 let row = rows.start + i * height;
                 if row >= rows.end {
@@ -275,7 +290,7 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
                     (tile.as_mut_ptr(), width)
                 };
                 // SAFETY: the kernels belong to the running level. A: `height` rows of the block, laid out as `left`
-                // says. B: a panel of this depth. Start and C: `height` rows of a whole panel's width, in C itself only
+                // says. B: `depth` rows of a panel's width, just checked. Start and C: `height` rows of a whole panel's width, in C itself only
                 // where that many columns are left, else in `tile`. The kernel reads all of `start` before it writes.
                 unsafe {
                     let (a, step) = left.tile(i);
@@ -284,6 +299,7 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
                         a,
                         step,
                         b: right.as_ptr(),
+                        b_step: right_step,
                         start,
                         start_step,
                         c: out,

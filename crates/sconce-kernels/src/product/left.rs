@@ -8,16 +8,18 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left<T> {
     start: *const T,
-    /// From one row to the next, or, by columns, from one tile of rows to the next over `rows`.
+    /// From one row to the next; by columns, from one column of a tile to the next.
     step: usize,
     by_rows: bool,
-    /// Columns first: rows of a tile, which lie together.
-    tile: usize,
-    k: usize,
+    /// From one tile of rows to the next.
+    tile_step: usize,
 }
 
 /// Bytes after which addresses meet in the same set of a first-level cache.
 const CACHE_WAY: usize = 4096;
+
+/// Lanes of the widest vector.
+const WIDEST: usize = 16;
 
 /// Whether rows of this many bytes crowd into so few sets of the cache that they drive each other out.
 pub(super) fn crowds(bytes: usize) -> bool {
@@ -30,9 +32,10 @@ pub(super) fn spread(k: usize) -> usize {
 }
 
 impl<T: Element> Left<T> {
-    /// Scratch elements that a block of `rows` × `k` may need.
-    pub(super) fn scratch(rows: usize, k: usize) -> usize {
-        rows * spread(k)
+    /// Scratch elements that a block of `rows` × `k` may need, of which no tile has more than `most` rows.
+    pub(super) fn scratch(rows: usize, k: usize, most: usize) -> usize {
+        let tiles = rows.div_ceil(most) + 1;
+        (rows * spread(k)).max(tiles * most.next_multiple_of(WIDEST) * k)
     }
 
     /// Rows × k of A, where it lies or copied into `scratch`; `tile` rows at a time are going to be multiplied.
@@ -49,57 +52,37 @@ impl<T: Element> Left<T> {
     ) -> Self {
         let (count, depth) = (rows.len(), k.len());
         if a.col_stride() == 1 || depth <= 1 {
-            let origin = a.from(rows.start, k.start);
             if count < 5 || !crowds(a.row_stride() * size_of::<T>()) {
-                return Self {
-                    start: origin.as_ptr(),
-                    step: a.row_stride(),
-                    by_rows: true,
-                    tile,
-                    k: depth,
-                };
+                let (start, step) = (a.from(rows.start, k.start).as_ptr(), a.row_stride());
+                return Self { start, step, by_rows: true, tile_step: tile * step };
             }
             let step = spread(depth);
             for (row, out) in rows.zip(scratch.chunks_exact_mut(step)) {
                 out[..depth].copy_from_slice(&a.from(row, k.start)[..depth]);
             }
-            return Self {
-                start: scratch.as_ptr(),
-                step,
-                by_rows: true,
-                tile,
-                k: depth,
-            };
+            return Self { start: scratch.as_ptr(), step, by_rows: true, tile_step: tile * step };
         }
-        // Tile by tile, each column's rows together.
-        let mut first = rows.start;
-        for out in scratch.chunks_mut(tile * depth).take(count.div_ceil(tile)) {
-            let height = tile.min(rows.end - first);
-            for (p, out) in k.clone().zip(out.chunks_exact_mut(tile)) {
-                let column = a.from(first, p);
+        // Each tile's columns together, in whole vectors: what is too much of one column the next one overwrites.
+        let lanes = s.lanes::<T>();
+        let step = tile.next_multiple_of(lanes);
+        let tile_step = step * depth;
+        for (p, col) in k.enumerate() {
+            for (i, first) in rows.clone().step_by(tile).enumerate() {
+                let out = &mut scratch[i * tile_step + p * step..][..step];
+                let column = a.from(first, col);
                 if a.row_stride() == 1 {
-                    let lanes = s.lanes::<T>();
-                    for (out, column) in out[..height]
-                        .chunks_mut(lanes)
-                        .zip(column[..height].chunks(lanes))
-                    {
+                    let column = &column[..step.min(column.len())];
+                    for (out, column) in out.chunks_exact_mut(lanes).zip(column.chunks(lanes)) {
                         s.load::<T>(column).store(out);
                     }
                 } else {
-                    for (i, out) in out[..height].iter_mut().enumerate() {
+                    for (i, out) in out[..tile.min(rows.end - first)].iter_mut().enumerate() {
                         *out = column[i * a.row_stride()];
                     }
                 }
             }
-            first += height;
         }
-        Self {
-            start: scratch.as_ptr(),
-            step: tile,
-            by_rows: false,
-            tile,
-            k: depth,
-        }
+        Self { start: scratch.as_ptr(), step, by_rows: false, tile_step }
     }
 
     /// Where tile `i` begins, and the step that goes with it.
@@ -108,13 +91,8 @@ impl<T: Element> Left<T> {
     /// The block has such a tile.
     #[inline(always)]
     pub(super) unsafe fn tile(&self, i: usize) -> (*const T, usize) {
-        let offset = if self.by_rows {
-            i * self.tile * self.step
-        } else {
-            i * self.tile * self.k
-        };
         // SAFETY: within the block, as the caller vouches.
-        (unsafe { self.start.add(offset) }, self.step)
+        (unsafe { self.start.add(i * self.tile_step) }, self.step)
     }
 
     pub(super) fn by_rows(&self) -> bool {

@@ -16,6 +16,8 @@ pub(super) struct Tile<T> {
     pub(super) a: *const T,
     pub(super) step: usize,
     pub(super) b: *const T,
+    /// From one row of B to the next: a panel's width, or more where B is read where it lies.
+    pub(super) b_step: usize,
     pub(super) start: *const T,
     pub(super) start_step: usize,
     pub(super) c: *mut T,
@@ -45,7 +47,6 @@ pub trait MicroKernels: Sized + 'static {
 /// The pointers are valid for R rows, k columns of A, k rows of a panel, and R rows of V·N columns of start and C.
 #[inline(always)]
 unsafe fn tile<V: Vector, const R: usize, const N: usize, const BY_ROWS: bool>(s: V::Simd, t: Tile<V::Elem>) {
-    let width = N * V::LANES;
     // SAFETY: all accesses are those that the caller vouches for.
     unsafe {
         let mut sums = [[V::splat(s, V::Elem::ZERO); N]; R];
@@ -59,7 +60,7 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize, const BY_ROWS: bool>(s
         for p in 0..t.k {
             let mut b = [sums[0][0]; N];
             for (j, b) in b.iter_mut().enumerate() {
-                *b = V::load_ptr(s, t.b.add(p * width + j * V::LANES));
+                *b = V::load_ptr(s, t.b.add(p * t.b_step + j * V::LANES));
             }
             for (i, row) in sums.iter_mut().enumerate() {
                 let a = if BY_ROWS {

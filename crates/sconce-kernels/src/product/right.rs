@@ -37,9 +37,14 @@ pub trait Panels<T>: Sync {
     fn ready(&self) -> Option<&[T]> {
         None
     }
-    /// As [`PackRhs::pack`].
+    /// The elements from row `k`, column `n` on and the step from row to row, where rows are contiguous.
     #[doc(hidden)]
-    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]);
+    fn lying(&self, _k: usize, _n: usize) -> Option<(&[T], usize)> {
+        None
+    }
+    /// As [`PackRhs::pack`], but any number of columns, into as many panels, one after the other.
+    #[doc(hidden)]
+    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panels: &mut [T]);
 }
 
 impl<T, P: PackRhs<T>> Panels<T> for Right<'_, P> {
@@ -49,8 +54,11 @@ impl<T, P: PackRhs<T>> Panels<T> for Right<'_, P> {
     fn cols(&self) -> usize {
         self.0.cols()
     }
-    fn pack(&self, _: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
-        self.0.pack(k, n, width, panel);
+    fn pack(&self, _: Level, k: Range<usize>, n: Range<usize>, width: usize, panels: &mut [T]) {
+        let panels = panels.chunks_exact_mut((k.len() * width).max(1));
+        for (first, panel) in n.clone().step_by(width).zip(panels) {
+            self.0.pack(k.clone(), first..n.end.min(first + width), width, panel);
+        }
     }
 }
 
@@ -61,31 +69,25 @@ impl<T: Element> Panels<T> for MatRef<'_, T> {
     fn cols(&self) -> usize {
         MatRef::cols(self)
     }
-    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
-        fill(level, self, k, n, width, panel);
+    fn lying(&self, k: usize, n: usize) -> Option<(&[T], usize)> {
+        (self.col_stride() == 1).then(|| (self.from(k, n), self.row_stride()))
+    }
+    fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panels: &mut [T]) {
+        fill(level, self, k, n, width, panels);
     }
 }
 
-/// Copies rows `k` of columns `n` of a matrix into a panel.
+/// Copies rows `k` of columns `n` of a matrix into panels.
 pub(super) fn fill<T: Element>(
     level: Level,
     b: &MatRef<'_, T>,
     k: Range<usize>,
     n: Range<usize>,
     width: usize,
-    panel: &mut [T],
+    panels: &mut [T],
 ) {
     if !k.is_empty() && !n.is_empty() {
-        simd::dispatch_at(
-            level,
-            Fill {
-                b,
-                k,
-                n,
-                width,
-                panel,
-            },
-        );
+        simd::dispatch_at(level, Fill { b, k, n, width, panels });
     }
 }
 
@@ -94,7 +96,7 @@ struct Fill<'a, T> {
     k: Range<usize>,
     n: Range<usize>,
     width: usize,
-    panel: &'a mut [T],
+    panels: &'a mut [T],
 }
 
 impl<T: Element> Kernel for Fill<'_, T> {
@@ -102,42 +104,41 @@ impl<T: Element> Kernel for Fill<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self {
-            b,
-            k,
-            n,
-            width,
-            panel,
-        } = self;
-        let (count, lanes) = (n.len(), s.lanes::<T>());
+        let Self { b, k, n, width, panels } = self;
+        let (count, lanes, size) = (n.len(), s.lanes::<T>(), k.len() * width);
         if b.col_stride() == 1 {
-            for (row, out) in k.zip(panel.chunks_exact_mut(width)) {
+            for (p, row) in k.enumerate() {
                 let row = &b.from(row, n.start)[..count];
-                for (out, row) in out.chunks_mut(lanes).zip(row.chunks(lanes)) {
-                    s.load::<T>(row).store(out);
+                for (i, row) in row.chunks(width).enumerate() {
+                    let out = &mut panels[i * size + p * width..][..width];
+                    for (out, row) in out.chunks_mut(lanes).zip(row.chunks(lanes)) {
+                        s.load::<T>(row).store(out);
+                    }
                 }
             }
             return;
         }
         // Square blocks, so that both what is read and what is written stays in the cache.
-        for start in k.clone().step_by(lanes) {
-            let rows = lanes.min(k.end - start);
-            let out = &mut panel[(start - k.start) * width..][..rows * width];
-            for j in (0..count).step_by(lanes) {
-                let cols = lanes.min(count - j);
+        for j in (0..count).step_by(lanes) {
+            let cols = lanes.min(count - j);
+            let panel = &mut panels[j / width * size..][..size];
+            let place = j % width;
+            for start in k.clone().step_by(lanes) {
+                let rows = lanes.min(k.end - start);
+                let out = &mut panel[(start - k.start) * width..][..rows * width];
                 let column = b.from(start, n.start + j);
-                if b.row_stride() == 1 && rows == lanes && cols == lanes && j + lanes <= width {
-                    assert!(column.len() > (lanes - 1) * b.col_stride() + lanes - 1);
+                if b.row_stride() == 1 && rows == lanes && cols == lanes {
+                    assert!(column.len() > (lanes - 1) * b.col_stride() + lanes - 1 && place + lanes <= width);
                     // SAFETY: `lanes` columns of the matrix, just checked, and as many rows of the panel.
                     unsafe {
-                        let to = out[j..].as_mut_ptr();
+                        let to = out[place..].as_mut_ptr();
                         T::Vector::<S>::transpose(s, column.as_ptr(), b.col_stride(), to, width);
                     }
                     continue;
                 }
                 for c in 0..cols {
                     for r in 0..rows {
-                        out[r * width + j + c] = column[c * b.col_stride() + r * b.row_stride()];
+                        out[r * width + place + c] = column[c * b.col_stride() + r * b.row_stride()];
                     }
                 }
             }

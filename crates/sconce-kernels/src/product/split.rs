@@ -35,6 +35,9 @@ impl<T: Element, B: Panels<T>> Panels<T> for Part<'_, B> {
     fn cols(&self) -> usize {
         self.b.cols()
     }
+    fn lying(&self, k: usize, n: usize) -> Option<(&[T], usize)> {
+        self.b.lying(self.k.start + k, n)
+    }
     fn pack(&self, level: Level, k: Range<usize>, n: Range<usize>, width: usize, panel: &mut [T]) {
         self.b.pack(
             level,
