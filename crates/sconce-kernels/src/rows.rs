@@ -22,51 +22,62 @@ pub use softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 
 use crate::simd::{Element, Simd, Vector};
 
-/// Σ f(x\[i\]) over a row, N sums at a time: in four running vectors each, so that the additions overlap.
+/// Σ f(x\[i\]) over a row, for an f of N inputs that gives M values: in four running vectors each, so that the additions
+/// overlap.
+#[inline(always)]
+fn folds<T: Element, S: Simd, const N: usize, const M: usize>(
+    s: S,
+    inputs: [&[T]; N],
+    mut f: impl FnMut([T::Vector<S>; N]) -> [T::Vector<S>; M],
+) -> [T; M] {
+    let lanes = s.lanes::<T>();
+    let length = inputs[0].len();
+    assert!(inputs.iter().all(|input| input.len() == length), "slices that go in lock-step differ in length");
+    let mut sums = [[s.splat(T::ZERO); 4]; M];
+    let whole = length - length % (4 * lanes);
+    for start in (0..whole).step_by(4 * lanes) {
+        for k in 0..4 {
+            let mut values = [s.splat(T::ZERO); N];
+            for (value, input) in values.iter_mut().zip(inputs) {
+                // SAFETY: `whole` is at most the length of each, and this is the k-th vector of four below it.
+                *value = unsafe { T::Vector::<S>::load_ptr(s, input.as_ptr().add(start + k * lanes)) };
+            }
+            for (sums, value) in sums.iter_mut().zip(f(values)) {
+                sums[k] = sums[k] + value;
+            }
+        }
+    }
+    let mut totals = [T::ZERO; M];
+    for (total, [a, b, c, d]) in totals.iter_mut().zip(sums) {
+        *total = ((a + b) + (c + d)).sum();
+    }
+    for start in (whole..length).step_by(lanes) {
+        let mut values = [s.splat(T::ZERO); N];
+        for (value, input) in values.iter_mut().zip(inputs) {
+            *value = s.load::<T>(&input[start..]);
+        }
+        for (total, mut value) in totals.iter_mut().zip(f(values)) {
+            if length - start < lanes {
+                // The lanes past the end hold f(0).
+                let mut within = [T::ZERO; 16];
+                value.store(&mut within[..length - start]);
+                value = s.load::<T>(&within);
+            }
+            *total += value.sum();
+        }
+    }
+    totals
+}
+
+/// [`folds`] for one value.
 #[inline(always)]
 fn fold<T: Element, S: Simd, const N: usize>(
     s: S,
     inputs: [&[T]; N],
     mut f: impl FnMut([T::Vector<S>; N]) -> T::Vector<S>,
 ) -> T {
-    let lanes = s.lanes::<T>();
-    let length = inputs[0].len();
-    let mut sums = [s.splat(T::ZERO); 4];
-    let whole = length - length % (4 * lanes);
-    for start in (0..whole).step_by(4 * lanes) {
-        for (k, sum) in sums.iter_mut().enumerate() {
-            *sum = *sum + f(load_each(s, inputs, start + k * lanes, length));
-        }
-    }
-    let [a, b, c, d] = sums;
-    let mut total = ((a + b) + (c + d)).sum();
-    for start in (whole..length).step_by(lanes) {
-        let mut part = f(load_each(s, inputs, start, length));
-        if length - start < lanes {
-            // The lanes past the end hold f(0).
-            let mut lanes_only = [T::ZERO; 64];
-            part.store(&mut lanes_only);
-            lanes_only[length - start..].fill(T::ZERO);
-            part = s.load::<T>(&lanes_only);
-        }
-        total += part.sum();
-    }
+    let [total] = folds(s, inputs, #[inline(always)] |x| [f(x)]);
     total
-}
-
-/// A vector of each input. A loop, since a closure in `map` may not be inlined, and then lacks the instruction set.
-#[inline(always)]
-fn load_each<T: Element, S: Simd, const N: usize>(
-    s: S,
-    inputs: [&[T]; N],
-    start: usize,
-    end: usize,
-) -> [T::Vector<S>; N] {
-    let mut vectors = [s.splat(T::ZERO); N];
-    for (vector, input) in vectors.iter_mut().zip(inputs) {
-        *vector = s.load::<T>(&input[start..end]);
-    }
-    vectors
 }
 
 /// The largest element; NaNs are passed over.

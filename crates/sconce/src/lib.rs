@@ -72,3 +72,8 @@ pub use sconce_rnn as rnn;
 pub use sconce_train as train;
 #[cfg(feature = "transformer")]
 pub use sconce_transformer as transformer;
+
+/// The README's program runs too.
+#[cfg(all(doctest, feature = "nn", feature = "losses", feature = "optim", feature = "data"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -132,22 +132,6 @@ fn run(flags: &Flags) -> Result<()> {
     }
 
     let data = Data::load(&plan, flags.data.as_deref())?;
-    if true {
-        let loader = sconce::data::Loader::new(&*data.train, &sconce::data::LoaderConfig { shuffle: Some(1), ..sconce::data::LoaderConfig::new(32) })?;
-        for e in 0..2 { let t = std::time::Instant::now(); let mut n = 0; for b in loader.epoch(e) { let (x, _) = b?; n += x.dims()[0]; } eprintln!("loader {n}: {:?} a batch", t.elapsed() / (n as u32 / 32)); }
-        let t = std::time::Instant::now(); let mut n = 0u32; for b in loader.epoch(0) { let (x, _) = b?; let y = plan.input(&x)?; n += y.dims()[0] as u32; } eprintln!("with input: {:?}", t.elapsed() / (n / 32));
-        for round in 0..3 {
-            let mut rule = plan.optimizer(&store)?;
-            let t = std::time::Instant::now(); let mut n = 0u32;
-            for b in loader.epoch(0) { let (x, y) = b?; let l = loss(&model(&x)?, &y)?; let g = sconce::core::backward(&l, &store)?; rule.step(&g)?; n += 1; }
-            eprintln!("hand {round}: {:?}", t.elapsed() / n);
-            let mut tr = Trainer::new(|x: &Tensor| net.forward(&plan.input(x)?), &store, plan.optimizer(&store)?, loss).with_metric(Accuracy);
-            let t = std::time::Instant::now();
-            tr.fit(&*data.train, &FitConfig { progress: sconce::train::Progress::Quiet, ..FitConfig::new(1, 32) })?;
-            eprintln!("trainer {round}: {:?}", t.elapsed() / n);
-        }
-        return Ok(());
-    }
     let mut trainer = Trainer::new(model, &store, plan.optimizer(&store)?, loss).with_metric(Accuracy);
     if let Some(schedule) = plan.schedule() {
         trainer = trainer.with_schedule(schedule);

@@ -286,9 +286,14 @@ impl<T: Real> Conv2d<T> {
         let g = &self.geometry;
         let (taps, pixels, [v, h]) = (g.taps(), g.pixels(), &g.axes);
         let length = if correlates { 0 } else { unfold::row_length(g) };
-        let Scratch { border, mut padded, unfolded: mut rows } = Scratch::new(g, tiles, length);
+        let Scratch {
+            border,
+            mut padded,
+            unfolded: mut rows,
+        } = Scratch::new(g, tiles, length);
         let highest = tiles.iter().map(|tile| tile.rows.len()).max().unwrap_or(0);
-        let stride = multiply::stride(most_pixels(tiles, g).max(if correlates { highest * h.padded() } else { 0 }));
+        let stride =
+            multiply::stride(most_pixels(tiles, g).max(if correlates { highest * h.padded() } else { 0 }));
         let mut dz = vec![T::zero(); g.c_out * stride];
         let image = g.c_in * v.input * h.input;
         for unit in units {
@@ -296,12 +301,17 @@ impl<T: Real> Conv2d<T> {
             let range = tile.pixels(h.output);
             let count = range.len();
             // For a correlation the output's rows stand as far apart as the image's.
-            let (width, distance) = if correlates { (tile.columns.len(), h.padded()) } else { (count, count) };
+            let (width, distance) = if correlates {
+                (tile.columns.len(), h.padded())
+            } else {
+                (count, count)
+            };
             for group in 0..g.groups {
                 let first = group * g.c_out;
                 for (channel, dz) in dz.chunks_exact_mut(stride).enumerate() {
                     let place = ((i * g.groups * g.c_out) + first + channel) * pixels;
-                    db[first + channel] += slope.of(place + range.start..place + range.end, dz, width, distance);
+                    db[first + channel] +=
+                        slope.of(place + range.start..place + range.end, dz, width, distance);
                 }
                 let Some(x) = x else { continue };
                 let x = &x[(i * g.groups + group) * image..];
@@ -310,10 +320,23 @@ impl<T: Real> Conv2d<T> {
                 if correlates {
                     let image = &view.data[tile.columns.start..];
                     let length = (tile.rows.len() - 1) * distance + width;
-                    Correlate { rows: &dz, stride, image, offsets: &view.taps(g), length, sums: dw }.add();
+                    Correlate {
+                        rows: &dz,
+                        stride,
+                        image,
+                        offsets: &view.taps(g),
+                        length,
+                        sums: dw,
+                    }
+                    .add();
                 } else {
                     unfold::to_rows(g, &view, tile, &mut rows);
-                    let left = Left { data: &dz, stride, rows: g.c_out, depth: count };
+                    let left = Left {
+                        data: &dz,
+                        stride,
+                        rows: g.c_out,
+                        depth: count,
+                    };
                     left.multiply(&rows, length, taps, dw, taps, Start::Add);
                 }
             }
@@ -325,7 +348,7 @@ impl<T: Real> Conv2d<T> {
         let (pixels, [v, h]) = (g.pixels(), &g.axes);
         let taps = g.taps();
         // Few images: blocks of their channels in parallel.
-        let enough = |blocks: &usize| g.c_in % blocks == 0 && g.batch * g.groups * blocks >= SHARES;
+        let enough = |blocks: &usize| g.c_in.is_multiple_of(*blocks) && g.batch * g.groups * blocks >= SHARES;
         let blocks = (1..g.c_in)
             .find(enough)
             .unwrap_or(if g.batch * g.groups >= SHARES { 1 } else { g.c_in });
@@ -437,7 +460,11 @@ struct Slope<'a, T> {
 impl<T: Real> Slope<'_, T> {
     /// Writes a range of it, in lines of `width` that stand `distance` apart, and gives its sum.
     fn of(&self, range: Range<usize>, dz: &mut [T], width: usize, distance: usize) -> T {
-        let y = if self.fused.is_some() { &self.y[range.clone()] } else { &[] };
+        let y = if self.fused.is_some() {
+            &self.y[range.clone()]
+        } else {
+            &[]
+        };
         fused::slope(self.fused, &self.dy[range], y, dz, width, distance)
     }
 }

@@ -28,14 +28,33 @@ impl<T: Real> Kernel for Correlate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { rows, stride, image, offsets, length, sums } = self;
+        let Self {
+            rows,
+            stride,
+            image,
+            offsets,
+            length,
+            sums,
+        } = self;
         let taps = offsets.len();
-        let most = if matches!(S::LEVEL, Level::Avx512 | Level::Neon) { 6 } else { 2 };
+        let most = if matches!(S::LEVEL, Level::Avx512 | Level::Neon) {
+            6
+        } else {
+            2
+        };
         let height = height(sums.len() / taps, most);
         for (block, sums) in sums.chunks_mut(height * taps).enumerate() {
             let rows = &rows[block * height * stride..];
             for (k, offsets) in offsets.chunks(TAPS).enumerate() {
-                let block = Block { rows, stride, image, offsets, length, taps, sums: &mut sums[k * TAPS..] };
+                let block = Block {
+                    rows,
+                    stride,
+                    image,
+                    offsets,
+                    length,
+                    taps,
+                    sums: &mut sums[k * TAPS..],
+                };
                 match height {
                     1 => block.run::<S, 1>(s),
                     2 => block.run::<S, 2>(s),
@@ -63,7 +82,15 @@ struct Block<'a, T> {
 impl<T: Real> Block<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const HEIGHT: usize>(self, s: S) {
-        let Self { rows, stride, image, offsets, length, taps, sums } = self;
+        let Self {
+            rows,
+            stride,
+            image,
+            offsets,
+            length,
+            taps,
+            sums,
+        } = self;
         let (lanes, zero) = (s.lanes::<T>(), s.splat(T::ZERO));
         // What isn't there is computed like the last one, and not added.
         let count = sums.len().div_ceil(taps).min(HEIGHT);
@@ -127,20 +154,37 @@ mod tests {
     /// Whole numbers, so that sums are exact in any order.
     fn check<T: Real>(count: usize, taps: usize, length: usize, random: &mut Random) {
         let mut numbers = |count: usize| -> Vec<T> {
-            (0..count).map(|_| T::of(random.integer(0, 9) as f64 - 4.)).collect()
+            (0..count)
+                .map(|_| T::of(random.integer(0, 9) as f64 - 4.))
+                .collect()
         };
         let stride = length + 3;
-        let (rows, image, before) = (numbers(count * stride), numbers(length + 2 * taps), numbers(count * taps));
+        let (rows, image, before) = (
+            numbers(count * stride),
+            numbers(length + 2 * taps),
+            numbers(count * taps),
+        );
         let offsets: Vec<usize> = (0..taps).map(|k| 2 * k).collect();
         let mut sums = before.clone();
-        Correlate { rows: &rows, stride, image: &image, offsets: &offsets, length, sums: &mut sums }.add();
+        Correlate {
+            rows: &rows,
+            stride,
+            image: &image,
+            offsets: &offsets,
+            length,
+            sums: &mut sums,
+        }
+        .add();
         for i in 0..count {
             for k in 0..taps {
                 let mut expected = before[i * taps + k];
                 for p in 0..length {
                     expected += rows[i * stride + p] * image[offsets[k] + p];
                 }
-                assert!(sums[i * taps + k] == expected, "{count}×{taps}, {length}, at {i}, {k}");
+                assert!(
+                    sums[i * taps + k] == expected,
+                    "{count}×{taps}, {length}, at {i}, {k}"
+                );
             }
         }
     }

@@ -38,7 +38,14 @@ pub(super) fn slope<T: Real>(
     width: usize,
     distance: usize,
 ) -> T {
-    simd::dispatch(Slope { fused, dy, y, dz, width, distance })
+    simd::dispatch(Slope {
+        fused,
+        dy,
+        y,
+        dz,
+        width,
+        distance,
+    })
 }
 
 struct Apply<'a, T> {
@@ -79,7 +86,14 @@ impl<T: Real> Kernel for Slope<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> T {
-        let Self { fused, dy, y, dz, width, distance } = self;
+        let Self {
+            fused,
+            dy,
+            y,
+            dz,
+            width,
+            distance,
+        } = self;
         let (lanes, zero, one) = (s.lanes::<T>(), s.splat(T::ZERO), s.splat(T::ONE));
         let mut sum = zero;
         for (line, (dz, dy)) in dz.chunks_mut(distance).zip(dy.chunks_exact(width)).enumerate() {

@@ -11,7 +11,13 @@ use std::ops::Range;
 
 /// x `[batch, channels, height, width]`; the sizes have been checked.
 pub(crate) fn forward<T: Real + Bits>(x: &Tensor, axes: [Axis; 2]) -> Result<Tensor> {
-    apply1(MaxPool2d::<T> { axes, dtype: PhantomData }, &[x])
+    apply1(
+        MaxPool2d::<T> {
+            axes,
+            dtype: PhantomData,
+        },
+        &[x],
+    )
 }
 
 struct MaxPool2d<T> {
@@ -39,13 +45,27 @@ impl<T: Real + Bits> Function for MaxPool2d<T> {
         let taps = Taps::new(&self.axes);
         let mut choices = vec![0; y.len()];
         planes::each_share_of_two(&mut y, &mut choices, to, from, |first, y, choices| {
-            simd::dispatch(Maxima { taps: &taps, x: &x[first * from..], y, choices });
+            simd::dispatch(Maxima {
+                taps: &taps,
+                x: &x[first * from..],
+                y,
+                choices,
+            });
         });
-        Ok((vec![Output::new(y, (batch, channels, v.output, h.output))?], choices))
+        Ok((
+            vec![Output::new(y, (batch, channels, v.output, h.output))?],
+            choices,
+        ))
     }
 
-    fn backward(&self, ctx: &Backward<'_, Vec<u32>>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
-        let Some(grad) = &grads[0] else { return Ok(vec![None]) };
+    fn backward(
+        &self,
+        ctx: &Backward<'_, Vec<u32>>,
+        grads: &[Option<Tensor>],
+    ) -> Result<Vec<Option<Tensor>>> {
+        let Some(grad) = &grads[0] else {
+            return Ok(vec![None]);
+        };
         let [v, h] = &self.axes;
         let (batch, channels, _, _) = grad.dims4()?;
         let (from, to) = (v.input * h.input, v.output * h.output);
@@ -55,20 +75,29 @@ impl<T: Real + Bits> Function for MaxPool2d<T> {
         // A tap's place seen from its window's, which may lie before the image: the sum of both doesn't.
         let before = v.padding[0] * h.input + h.padding[0];
         let offset = |u: usize, t: usize| (u * v.dilation * h.input + t * h.dilation).wrapping_sub(before);
-        let offsets: Vec<usize> =
-            (0..v.kernel).flat_map(|u| (0..h.kernel).map(move |t| offset(u, t))).collect();
+        let offsets: Vec<usize> = (0..v.kernel)
+            .flat_map(|u| (0..h.kernel).map(move |t| offset(u, t)))
+            .collect();
         planes::each(&mut dx, from, from, |plane, dx| {
             let range = plane * to..(plane + 1) * to;
-            let rows = ctx.saved[range.clone()].chunks_exact(h.output).zip(dy[range].chunks_exact(h.output));
+            let rows = ctx.saved[range.clone()]
+                .chunks_exact(h.output)
+                .zip(dy[range].chunks_exact(h.output));
             for (row, (choices, dy)) in rows.enumerate() {
                 let window = row * v.stride * h.input;
                 for (j, (&choice, &dy)) in choices.iter().zip(dy).enumerate() {
-                    let Some(offset) = offsets.get(choice as usize) else { continue };
+                    let Some(offset) = offsets.get(choice as usize) else {
+                        continue;
+                    };
                     dx[(window + j * h.stride).wrapping_add(*offset)] += dy;
                 }
             }
         });
-        Ok(vec![Some(Tensor::from_vec(dx, (batch, channels, v.input, h.input), grad.device())?)])
+        Ok(vec![Some(Tensor::from_vec(
+            dx,
+            (batch, channels, v.input, h.input),
+            grad.device(),
+        )?)])
     }
 }
 
@@ -111,11 +140,20 @@ impl<T: Real + Bits> Kernel for Maxima<'_, T> {
         let lanes = s.lanes::<T>();
         let [mut seen, mut best, mut choice] = [[T::ZERO; BLOCK]; 3];
         let (width, lines) = (taps.columns.min(BLOCK), y.len() / taps.columns);
-        for columns in (0..taps.columns).step_by(width).map(|start| start..(start + width).min(taps.columns)) {
+        for columns in (0..taps.columns)
+            .step_by(width)
+            .map(|start| start..(start + width).min(taps.columns))
+        {
             let height = BLOCK / columns.len();
-            for rows in (0..lines).step_by(height).map(|start| start..(start + height).min(lines)) {
+            for rows in (0..lines)
+                .step_by(height)
+                .map(|start| start..(start + height).min(lines))
+            {
                 let count = (rows.len() * columns.len()).next_multiple_of(lanes);
-                for (best, choice) in best[..count].chunks_exact_mut(lanes).zip(choice.chunks_exact_mut(lanes)) {
+                for (best, choice) in best[..count]
+                    .chunks_exact_mut(lanes)
+                    .zip(choice.chunks_exact_mut(lanes))
+                {
                     nothing.store(best);
                     none.store(choice);
                 }
@@ -124,7 +162,9 @@ impl<T: Real + Bits> Kernel for Maxima<'_, T> {
                         let number = u * taps.size[1] + tap.number;
                         look(taps, x, u, tap, &rows, &columns, &mut seen);
                         let number = T::Vector::<S>::splat_bits(s, number as u64);
-                        let blocks = best[..count].chunks_exact_mut(lanes).zip(choice.chunks_exact_mut(lanes));
+                        let blocks = best[..count]
+                            .chunks_exact_mut(lanes)
+                            .zip(choice.chunks_exact_mut(lanes));
                         for ((best, choice), x) in blocks.zip(seen.chunks_exact(lanes)) {
                             let (x, old, chosen) = (s.load::<T>(x), s.load::<T>(best), s.load::<T>(choice));
                             let takes = x.gt(old) | !x.equal(x);
@@ -150,7 +190,11 @@ impl<T: Real + Bits> Kernel for Maxima<'_, T> {
         }
         // A window of −∞ alone gives its gradient to its first element.
         if choices.contains(&NONE) {
-            for (place, choice) in choices.iter_mut().enumerate().filter(|(_, choice)| **choice == NONE) {
+            for (place, choice) in choices
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, choice)| **choice == NONE)
+            {
                 let (row, column) = (place / taps.columns % taps.lines, place % taps.columns);
                 *choice = taps.first(row, column).unwrap_or(NONE);
             }
@@ -169,7 +213,10 @@ fn look<T: Real>(
     columns: &Range<usize>,
     seen: &mut [T],
 ) {
-    let (from, to) = (tap.outputs.start.max(columns.start), tap.outputs.end.min(columns.end));
+    let (from, to) = (
+        tap.outputs.start.max(columns.start),
+        tap.outputs.end.min(columns.end),
+    );
     let (mut plane, mut row) = (rows.start / taps.lines, rows.start % taps.lines);
     for seen in seen.chunks_exact_mut(columns.len()).take(rows.len()) {
         let line = taps.line(row, u).map(|line| line + plane * taps.height);

@@ -57,7 +57,10 @@ pub(super) fn stride(length: usize) -> usize {
 #[inline(always)]
 pub(super) fn height(rows: usize, most: usize) -> usize {
     let even = rows.div_ceil(rows.div_ceil(most).max(1));
-    [1, 2, 4, 6].into_iter().find(|&height| height >= even).unwrap_or(8)
+    [1, 2, 4, 6]
+        .into_iter()
+        .find(|&height| height >= even)
+        .unwrap_or(8)
 }
 
 struct Multiply<'a, 'b, T> {
@@ -90,7 +93,11 @@ impl<T: Real> Kernel for Multiply<'_, '_, T> {
             rows,
             depth,
         } = left;
-        let tallest = if matches!(S::LEVEL, Level::Avx512 | Level::Neon) { 8 } else { 6 };
+        let tallest = if matches!(S::LEVEL, Level::Avx512 | Level::Neon) {
+            8
+        } else {
+            6
+        };
         let (lanes, height) = (s.lanes::<T>(), height(rows, tallest));
         // As many vectors side by side as leave their sums in registers, and evenly so over the columns.
         let most = match (S::LEVEL, height) {

@@ -26,7 +26,9 @@ pub(super) fn each_share_of_two<T: Send, U: Send>(
     f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
 ) {
     let (together, work) = (together(from), a.len() / size.max(1) * from);
-    split::parts_of_two(a, b, together * size, work, |share, a, b| f(share * together, a, b));
+    split::parts_of_two(a, b, together * size, work, |share, a, b| {
+        f(share * together, a, b)
+    });
 }
 
 fn together(from: usize) -> usize {
@@ -66,8 +68,15 @@ impl Taps {
         let tap = |number: usize| {
             let offset = number * h.dilation;
             let first = before.saturating_sub(offset).div_ceil(h.stride);
-            let end = (h.input + before).saturating_sub(offset).div_ceil(h.stride).min(h.output);
-            (first < end).then(|| Tap { number, outputs: first..end, start: first * h.stride + offset - before })
+            let end = (h.input + before)
+                .saturating_sub(offset)
+                .div_ceil(h.stride)
+                .min(h.output);
+            (first < end).then(|| Tap {
+                number,
+                outputs: first..end,
+                start: first * h.stride + offset - before,
+            })
         };
         Self {
             vertical: *vertical,
@@ -83,8 +92,16 @@ impl Taps {
 
     /// The image's row that an output row sees through row `u` of its windows.
     pub(super) fn line(&self, output: usize, u: usize) -> Option<usize> {
-        let Axis { stride, dilation, padding: [before, _], input, .. } = self.vertical;
-        (output * stride + u * dilation).checked_sub(before).filter(|&row| row < input)
+        let Axis {
+            stride,
+            dilation,
+            padding: [before, _],
+            input,
+            ..
+        } = self.vertical;
+        (output * stride + u * dilation)
+            .checked_sub(before)
+            .filter(|&row| row < input)
     }
 
     /// The image's rows that an output row sees.

@@ -25,7 +25,10 @@ impl<T> View<'_, T> {
             channel * self.channel + u * v.dilation * self.row + t * h.dilation
         };
         let window = |channel| (0..v.kernel).flat_map(move |u| (0..h.kernel).map(move |t| (channel, u, t)));
-        (0..geometry.c_in).flat_map(window).map(|(channel, u, t)| place(channel, u, t)).collect()
+        (0..geometry.c_in)
+            .flat_map(window)
+            .map(|(channel, u, t)| place(channel, u, t))
+            .collect()
     }
 }
 
@@ -266,7 +269,7 @@ pub(super) fn row_length(geometry: &Geometry) -> usize {
     let kernel = geometry.axes[1].kernel;
     let surplus = kernel.next_multiple_of(RUN) - kernel;
     // An odd number of runs, so that rows don't fall into the same places of a cache.
-    (geometry.taps() + surplus).div_ceil(RUN) * RUN | RUN
+    ((geometry.taps() + surplus).div_ceil(RUN) | 1) * RUN
 }
 
 /// The view's windows as rows: `out[pixel·row_length + tap]`, with elements of no meaning behind the last tap.
@@ -315,13 +318,10 @@ impl<T: Real> Kernel for ToRows<'_, T> {
                     for piece in (0..h.kernel).step_by(RUN) {
                         let at = tap + piece;
                         if h.dilation == 1 && from.len() >= piece + (width - 1) * h.stride + RUN {
-                            let windows = from[piece..].windows(RUN).step_by(h.stride);
-                            for (out, from) in out.chunks_exact_mut(length).zip(windows) {
-                                if let (Some(to), Some(from)) =
-                                    (out[at..].first_chunk_mut::<RUN>(), from.first_chunk::<RUN>())
-                                {
-                                    *to = *from;
-                                }
+                            // Indices rather than iterators over chunks, whose divisions cost more than such short loops.
+                            for j in 0..width {
+                                let (at, start) = (j * length + at, piece + j * h.stride);
+                                out[at..at + RUN].copy_from_slice(&from[start..start + RUN]);
                             }
                         } else {
                             let taps = piece..h.kernel.min(piece + RUN);
@@ -392,33 +392,36 @@ impl<T: Real> Kernel for AddColumns<'_, T> {
                         + (tile.rows.start * v.stride + u * v.dilation) * row
                         + t * h.dilation
                         + tile.columns.start * h.stride;
-                    let rows = out[first..].chunks_mut(below).zip(columns.chunks_exact(width));
-                    if h.stride != 1 {
-                        for (to, from) in rows {
+                    for i in 0..height {
+                        let (to, from) = (&mut out[first + i * below..], &columns[i * width..][..width]);
+                        if h.stride == 1 {
+                            add_line(s, &mut to[..width], from);
+                        } else {
                             for (to, from) in to.iter_mut().step_by(h.stride).zip(from) {
                                 *to += *from;
                             }
-                        }
-                        continue;
-                    }
-                    for (to, from) in rows {
-                        let (to, to_rest) = to[..width].as_chunks_mut::<RUN>();
-                        let (from, from_rest) = from.as_chunks::<RUN>();
-                        for (to, from) in to.iter_mut().zip(from) {
-                            // Through a copy, since a sum in place isn't vectorised.
-                            let mut sum = *to;
-                            for i in 0..RUN {
-                                sum[i] += from[i];
-                            }
-                            *to = sum;
-                        }
-                        if !from_rest.is_empty() {
-                            let sum = s.load::<T>(to_rest) + s.load::<T>(from_rest);
-                            sum.store(to_rest);
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[inline(always)]
+fn add_line<T: Real, S: Simd>(s: S, to: &mut [T], from: &[T]) {
+    let (to, to_rest) = to.as_chunks_mut::<RUN>();
+    let (from, from_rest) = from.as_chunks::<RUN>();
+    for (to, from) in to.iter_mut().zip(from) {
+        // Through a copy, since a sum in place isn't vectorised.
+        let mut sum = *to;
+        for i in 0..RUN {
+            sum[i] += from[i];
+        }
+        *to = sum;
+    }
+    if !from_rest.is_empty() {
+        let sum = s.load::<T>(to_rest) + s.load::<T>(from_rest);
+        sum.store(to_rest);
     }
 }

@@ -1,6 +1,6 @@
 //! Layer norm over the last axis, forward and backward.
 
-use super::fold;
+use super::folds;
 use super::moments::row_moments;
 use crate::parallel::{self, Rows};
 use crate::simd::{self, Element, Kernel, Simd, Vector};
@@ -140,7 +140,7 @@ pub struct LayerNormGradients<'a, T> {
 const BLOCKS: usize = 32;
 
 /// Rows that share a pass over the columns' sums.
-const GROUP: usize = 4;
+const GROUP: usize = 2;
 
 /// The gradients of [`layer_norm`], from its input and the statistics that it gave.
 ///
@@ -259,95 +259,84 @@ impl<T: Element> Backward<'_, T> {
     /// N rows, from `first` on.
     #[inline(always)]
     fn rows<S: Simd, const N: usize>(&mut self, s: S, first: usize) {
-        let cols = self.cols;
-        let (lanes, count) = (s.lanes::<T>(), T::of(cols as f64));
-        let (x, dy) = (self.x, self.dy);
-        let row = |i: usize| (first + i) * cols..(first + i + 1) * cols;
-        let (mut mean, mut rstd) = ([s.splat(T::ZERO); N], [s.splat(T::ZERO); N]);
+        let (cols, lanes, zero) = (self.cols, s.lanes::<T>(), s.splat(T::ZERO));
+        let (mut x, mut dy): ([&[T]; N], [&[T]; N]) = ([&[]; N], [&[]; N]);
+        let (mut mean, mut rstd) = ([zero; N], [zero; N]);
         for i in 0..N {
-            mean[i] = s.splat(self.mean[first + i]);
-            rstd[i] = s.splat(self.rstd[first + i]);
+            let row = (first + i) * cols..(first + i + 1) * cols;
+            (x[i], dy[i]) = (&self.x[row.clone()], &self.dy[row]);
+            (mean[i], rstd[i]) = (s.splat(self.mean[first + i]), s.splat(self.rstd[first + i]));
         }
 
-        if let Some(dx) = self.dx.as_deref_mut() {
+        // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
+        let (mut shift, mut slope) = ([zero; N], [zero; N]);
+        if self.dx.is_some() {
             for i in 0..N {
-                let (x, dy) = (&x[row(i)], &dy[row(i)]);
-                let (mean, rstd) = (mean[i], rstd[i]);
-                let (sum, dot) = match self.weight {
-                    Some(w) => (
-                        fold(
-                            s,
-                            [dy, w],
-                            #[inline(always)]
-                            |[dy, w]: [T::Vector<S>; 2]| dy * w,
-                        ),
-                        fold(
-                            s,
-                            [dy, w, x],
-                            #[inline(always)]
-                            |[dy, w, x]: [T::Vector<S>; 3]| dy * w * (x - mean),
-                        ),
-                    ),
-                    None => (
-                        fold(
-                            s,
-                            [dy],
-                            #[inline(always)]
-                            |[dy]: [T::Vector<S>; 1]| dy,
-                        ),
-                        fold(
-                            s,
-                            [dy, x],
-                            #[inline(always)]
-                            |[dy, x]: [T::Vector<S>; 2]| dy * (x - mean),
-                        ),
-                    ),
+                let mean = mean[i];
+                let [sum, dot] = match self.weight {
+                    Some(w) => folds(s, [x[i], dy[i], w], #[inline(always)] |[x, dy, w]: [T::Vector<S>; 3]| {
+                        [dy * w, dy * w * (x - mean)]
+                    }),
+                    None => folds(s, [x[i], dy[i]], #[inline(always)] |[x, dy]: [T::Vector<S>; 2]| {
+                        [dy, dy * (x - mean)]
+                    }),
                 };
-                // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
-                let shift = s.splat(sum / count) * rstd;
-                let slope = s.splat(dot / count) * rstd * rstd * rstd;
-                let range = row(i);
-                let dx = &mut dx[range];
-                match self.weight {
-                    Some(w) => simd::map3(
-                        s,
-                        dx,
-                        x,
-                        dy,
-                        w,
-                        #[inline(always)]
-                        |x: T::Vector<S>, dy: T::Vector<S>, w: T::Vector<S>| {
-                            (x - mean).neg_mul_add(slope, (dy * w).mul_add(rstd, -shift))
-                        },
-                    ),
-                    None => simd::map2(
-                        s,
-                        dx,
-                        x,
-                        dy,
-                        #[inline(always)]
-                        |x: T::Vector<S>, dy: T::Vector<S>| {
-                            (x - mean).neg_mul_add(slope, dy.mul_add(rstd, -shift))
-                        },
-                    ),
-                }
+                let count = s.constant::<T>(cols as f64);
+                shift[i] = s.splat(sum) / count * rstd[i];
+                slope[i] = s.splat(dot) / count * rstd[i] * rstd[i] * rstd[i];
             }
         }
 
-        if let Some(sums) = self.sums.as_deref_mut() {
-            let (weight, bias) = sums.split_at_mut(cols);
-            for (j, (weight, bias)) in weight.chunks_mut(lanes).zip(bias.chunks_mut(lanes)).enumerate() {
-                let start = j * lanes;
-                let (mut w, mut b) = (s.load::<T>(weight), s.load::<T>(bias));
-                for i in 0..N {
-                    let x = s.load::<T>(&x[row(i)][start..]);
-                    let dy = s.load::<T>(&dy[row(i)][start..]);
-                    w = (dy * rstd[i]).mul_add(x - mean[i], w);
-                    b = b + dy;
-                }
-                w.store(weight);
-                b.store(bias);
+        let whole = cols - cols % lanes;
+        let mut columns = Columns { x, dy, mean, rstd, shift, slope, weight: self.weight, dx: None, sums: None };
+        columns.dx = self.dx.as_deref_mut().map(|dx| &mut dx[first * cols..(first + N) * cols]);
+        columns.sums = self.sums.as_deref_mut().map(|sums| sums.split_at_mut(cols));
+        for start in (0..whole).step_by(lanes) {
+            columns.step(s, start, lanes);
+        }
+        if whole < cols {
+            columns.step(s, whole, cols - whole);
+        }
+    }
+}
+
+/// What a pass over the columns of N rows works on.
+struct Columns<'a, T: Element, S: Simd, const N: usize> {
+    x: [&'a [T]; N],
+    dy: [&'a [T]; N],
+    mean: [T::Vector<S>; N],
+    rstd: [T::Vector<S>; N],
+    shift: [T::Vector<S>; N],
+    slope: [T::Vector<S>; N],
+    weight: Option<&'a [T]>,
+    dx: Option<&'a mut [T]>,
+    sums: Option<(&'a mut [T], &'a mut [T])>,
+}
+
+impl<T: Element, S: Simd, const N: usize> Columns<'_, T, S, N> {
+    /// `count` columns from `start` on: a vector, or what is left at the end.
+    #[inline(always)]
+    fn step(&mut self, s: S, start: usize, count: usize) {
+        let columns = start..start + count;
+        let weight = self.weight.map_or(s.splat(T::ONE), |weight| s.load::<T>(&weight[columns.clone()]));
+        let (mut w, mut b) = match &self.sums {
+            Some((w, b)) => (s.load::<T>(&w[columns.clone()]), s.load::<T>(&b[columns.clone()])),
+            None => (s.splat(T::ZERO), s.splat(T::ZERO)),
+        };
+        for i in 0..N {
+            let d = s.load::<T>(&self.x[i][columns.clone()]) - self.mean[i];
+            let dy = s.load::<T>(&self.dy[i][columns.clone()]);
+            w = (dy * self.rstd[i]).mul_add(d, w);
+            b = b + dy;
+            if let Some(dx) = &mut self.dx {
+                let g = (dy * weight).mul_add(self.rstd[i], -self.shift[i]);
+                let row = i * self.x[i].len();
+                d.neg_mul_add(self.slope[i], g).store(&mut dx[row + start..row + start + count]);
             }
+        }
+        if let Some((weight, bias)) = &mut self.sums {
+            w.store(&mut weight[columns.clone()]);
+            b.store(&mut bias[columns]);
         }
     }
 }

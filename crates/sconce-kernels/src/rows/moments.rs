@@ -1,6 +1,6 @@
 //! Mean and variance of each row.
 
-use super::fold;
+use super::{fold, folds};
 use crate::parallel::{self, Rows};
 use crate::simd::{self, Element, Kernel, Simd};
 
@@ -18,21 +18,11 @@ pub(super) fn row_moments<T: Element, S: Simd>(s: S, x: &[T]) -> (T, T) {
         |[x]: [T::Vector<S>; 1]| x,
     ) / count;
     let centre = s.splat(mean);
-    let shift = fold(
-        s,
-        [x],
-        #[inline(always)]
-        |[x]: [T::Vector<S>; 1]| x - centre,
-    ) / count;
-    let squares = fold(
-        s,
-        [x],
-        #[inline(always)]
-        |[x]: [T::Vector<S>; 1]| {
-            let d = x - centre;
-            d * d
-        },
-    );
+    let [shift, squares] = folds(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| {
+        let d = x - centre;
+        [d, d * d]
+    });
+    let shift = shift / count;
     (mean + shift, squares / count - shift * shift)
 }
 

@@ -127,11 +127,7 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn transpose(_: Avx2, from: *const $elem, from_step: usize, to: *mut $elem, to_step: usize) {
                 unsafe {
-                    let mut rows = [$set(0.); $lanes];
-                    for (i, row) in rows.iter_mut().enumerate() {
-                        *row = $load(from.add(i * from_step));
-                    }
-                    for (i, row) in $transpose(rows).into_iter().enumerate() {
+                    for (i, row) in $transpose(from, from_step).into_iter().enumerate() {
                         $store(to.add(i * to_step), row);
                     }
                 }
@@ -272,50 +268,56 @@ vector! {
     transpose transpose4, bias 1023., magic 4503599627370496., mantissa 52
 }
 
-/// The transposed 8×8 matrix: 4×4 within each half of the registers, then the halves among themselves.
+/// The columns of an 8×8 matrix. Each group of four columns is loaded so that the halves of a register come from rows
+/// four apart; what is left is to transpose 4×4 within the halves.
 ///
 /// # Safety
-/// The processor has AVX.
+/// The processor has AVX, and the rows can be read.
 #[inline(always)]
-unsafe fn transpose8(rows: [__m256; 8]) -> [__m256; 8] {
-    // SAFETY: the caller vouches for the instructions.
+unsafe fn transpose8(from: *const f32, step: usize) -> [__m256; 8] {
+    // SAFETY: the caller vouches for all of it.
     unsafe {
-        let (mut pairs, mut fours, mut out) = (rows, rows, rows);
-        for i in (0..8).step_by(2) {
-            pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
-            pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+        let mut columns = [_mm256_setzero_ps(); 8];
+        for (g, columns) in columns.chunks_exact_mut(4).enumerate() {
+            let mut rows = [_mm256_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let half = |h: usize| from.add((4 * h + r) * step + 4 * g);
+                *row = _mm256_castps128_ps256(_mm_loadu_ps(half(0)));
+                *row = _mm256_insertf128_ps::<1>(*row, _mm_loadu_ps(half(1)));
+            }
+            let [a, b, c, d] = rows;
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (low, high) = (_mm256_castps_pd(low), _mm256_castps_pd(high));
+            let (low2, high2) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            let (low2, high2) = (_mm256_castps_pd(low2), _mm256_castps_pd(high2));
+            columns[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, low2));
+            columns[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, low2));
+            columns[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high, high2));
+            columns[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high, high2));
         }
-        for i in (0..8).step_by(2) {
-            let first = (i & !3) | ((i >> 1) & 1);
-            let (a, b) = (_mm256_castps_pd(pairs[first]), _mm256_castps_pd(pairs[first + 2]));
-            fours[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
-            fours[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
-        }
-        for i in 0..4 {
-            out[i] = _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]);
-            out[i + 4] = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
-        }
-        out
+        columns
     }
 }
 
-/// The transposed 4×4 matrix, likewise.
+/// The columns of a 4×4 matrix, likewise: 2×2 within the halves.
 ///
 /// # Safety
-/// The processor has AVX.
+/// The processor has AVX, and the rows can be read.
 #[inline(always)]
-unsafe fn transpose4(rows: [__m256d; 4]) -> [__m256d; 4] {
-    // SAFETY: the caller vouches for the instructions.
+unsafe fn transpose4(from: *const f64, step: usize) -> [__m256d; 4] {
+    // SAFETY: the caller vouches for all of it.
     unsafe {
-        let (mut pairs, mut out) = (rows, rows);
-        for i in (0..4).step_by(2) {
-            pairs[i] = _mm256_unpacklo_pd(rows[i], rows[i + 1]);
-            pairs[i + 1] = _mm256_unpackhi_pd(rows[i], rows[i + 1]);
+        let mut columns = [_mm256_setzero_pd(); 4];
+        for (g, columns) in columns.chunks_exact_mut(2).enumerate() {
+            let mut rows = [_mm256_setzero_pd(); 2];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let half = |h: usize| from.add((2 * h + r) * step + 2 * g);
+                *row = _mm256_castpd128_pd256(_mm_loadu_pd(half(0)));
+                *row = _mm256_insertf128_pd::<1>(*row, _mm_loadu_pd(half(1)));
+            }
+            columns[0] = _mm256_unpacklo_pd(rows[0], rows[1]);
+            columns[1] = _mm256_unpackhi_pd(rows[0], rows[1]);
         }
-        for i in 0..2 {
-            out[i] = _mm256_permute2f128_pd::<0x20>(pairs[i], pairs[i + 2]);
-            out[i + 2] = _mm256_permute2f128_pd::<0x31>(pairs[i], pairs[i + 2]);
-        }
-        out
+        columns
     }
 }

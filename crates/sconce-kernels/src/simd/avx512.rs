@@ -120,11 +120,7 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn transpose(_: Avx512, from: *const $elem, from_step: usize, to: *mut $elem, to_step: usize) {
                 unsafe {
-                    let mut rows = [$set(0.); $lanes];
-                    for (i, row) in rows.iter_mut().enumerate() {
-                        *row = $load(from.add(i * from_step));
-                    }
-                    for (i, row) in $transpose(rows).into_iter().enumerate() {
+                    for (i, row) in $transpose(from, from_step).into_iter().enumerate() {
                         $store(to.add(i * to_step), row);
                     }
                 }
@@ -248,84 +244,60 @@ vector! {
     largest _mm512_reduce_max_pd, transpose transpose8
 }
 
-/// The transposed 16×16 matrix: 4×4 within each quarter of the registers, then the quarters among themselves.
+/// The columns of a 16×16 matrix. Each group of four columns is loaded so that the quarters of a register come from rows
+/// four apart; what is left is to transpose 4×4 within the quarters.
 ///
 /// # Safety
-/// The processor has AVX-512 F.
+/// The processor has AVX-512 F, and the rows can be read.
 #[inline(always)]
-unsafe fn transpose16(rows: [__m512; 16]) -> [__m512; 16] {
-    // SAFETY: the caller vouches for the instructions.
+unsafe fn transpose16(from: *const f32, step: usize) -> [__m512; 16] {
+    // SAFETY: the caller vouches for all of it.
     unsafe {
-        let mut pairs = rows;
-        for i in (0..16).step_by(2) {
-            pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
-            pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
-        }
-        // Entry 4g + c: column c of every quarter, for rows 4g to 4g + 3.
-        let mut fours = rows;
-        for i in (0..16).step_by(2) {
-            let first = (i & !3) | ((i >> 1) & 1);
-            let (a, b) = (_mm512_castps_pd(pairs[first]), _mm512_castps_pd(pairs[first + 2]));
-            fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-            fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-        }
-        quarters(fours, 4)
-    }
-}
-
-/// The transposed 8×8 matrix, likewise.
-///
-/// # Safety
-/// The processor has AVX-512 F.
-#[inline(always)]
-unsafe fn transpose8(rows: [__m512d; 8]) -> [__m512d; 8] {
-    // SAFETY: the caller vouches for the instructions.
-    unsafe {
-        let mut pairs = [_mm512_setzero_ps(); 8];
-        for i in (0..8).step_by(2) {
-            pairs[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(rows[i], rows[i + 1]));
-            pairs[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(rows[i], rows[i + 1]));
-        }
-        let mut columns = rows;
-        for (column, quarters) in columns.iter_mut().zip(quarters(pairs, 2)) {
-            *column = _mm512_castps_pd(quarters);
+        let mut columns = [_mm512_setzero_ps(); 16];
+        for (g, columns) in columns.chunks_exact_mut(4).enumerate() {
+            let mut rows = [_mm512_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let quarter = |q: usize| from.add((4 * q + r) * step + 4 * g);
+                *row = _mm512_castps128_ps512(_mm_loadu_ps(quarter(0)));
+                *row = _mm512_insertf32x4::<1>(*row, _mm_loadu_ps(quarter(1)));
+                *row = _mm512_insertf32x4::<2>(*row, _mm_loadu_ps(quarter(2)));
+                *row = _mm512_insertf32x4::<3>(*row, _mm_loadu_ps(quarter(3)));
+            }
+            let [a, b, c, d] = rows;
+            let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (low, high) = (_mm512_castps_pd(low), _mm512_castps_pd(high));
+            let (low2, high2) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            let (low2, high2) = (_mm512_castps_pd(low2), _mm512_castps_pd(high2));
+            columns[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, low2));
+            columns[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, low2));
+            columns[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, high2));
+            columns[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, high2));
         }
         columns
     }
 }
 
-/// Transposes quarters of registers: entry c + n·q of the result has, in order, quarter q of entries c, c + n, c + 2n and
-/// c + 3n.
+/// The columns of an 8×8 matrix, likewise: 2×2 within the quarters.
 ///
 /// # Safety
-/// The processor has AVX-512 F.
+/// The processor has AVX-512 F, and the rows can be read.
 #[inline(always)]
-unsafe fn quarters<const N: usize>(x: [__m512; N], n: usize) -> [__m512; N] {
-    // SAFETY: the caller vouches for the instructions.
+unsafe fn transpose8(from: *const f64, step: usize) -> [__m512d; 8] {
+    // SAFETY: the caller vouches for all of it.
     unsafe {
-        let mut out = x;
-        for (i, out) in out.iter_mut().enumerate() {
-            let (c, q) = (i % n, i / n);
-            let (a, b) = (x[c], x[c + n]);
-            let (d, e) = (x[c + 2 * n], x[c + 3 * n]);
-            // Quarters 0 and 2, or 1 and 3, of two registers each; then the first or the second of those.
-            let (low, high) = if q % 2 == 0 {
-                (
-                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
-                    _mm512_shuffle_f32x4::<0b10_00_10_00>(d, e),
-                )
-            } else {
-                (
-                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b),
-                    _mm512_shuffle_f32x4::<0b11_01_11_01>(d, e),
-                )
-            };
-            *out = if q < 2 {
-                _mm512_shuffle_f32x4::<0b10_00_10_00>(low, high)
-            } else {
-                _mm512_shuffle_f32x4::<0b11_01_11_01>(low, high)
-            };
+        let mut columns = [_mm512_setzero_pd(); 8];
+        for (g, columns) in columns.chunks_exact_mut(2).enumerate() {
+            let mut rows = [_mm512_setzero_pd(); 2];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let quarter = |q: usize| from.add((2 * q + r) * step + 2 * g);
+                *row = _mm512_castpd128_pd512(_mm_loadu_pd(quarter(0)));
+                *row = _mm512_insertf64x2::<1>(*row, _mm_loadu_pd(quarter(1)));
+                *row = _mm512_insertf64x2::<2>(*row, _mm_loadu_pd(quarter(2)));
+                *row = _mm512_insertf64x2::<3>(*row, _mm_loadu_pd(quarter(3)));
+            }
+            columns[0] = _mm512_unpacklo_pd(rows[0], rows[1]);
+            columns[1] = _mm512_unpackhi_pd(rows[0], rows[1]);
         }
-        out
+        columns
     }
 }
