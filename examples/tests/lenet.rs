@@ -1,5 +1,10 @@
 //! The program as a whole: what it prints, what it writes, and how it fails.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use image::{GrayImage, Luma};
 use std::path::Path;

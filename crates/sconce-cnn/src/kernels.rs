@@ -1,6 +1,7 @@
 //! The layers' loops on slices.
 
 pub(crate) mod avg_pool2d;
+mod border;
 pub(crate) mod conv2d;
 mod correlate;
 mod fused;

@@ -124,6 +124,7 @@ mod tests {
     use candle_core::{Device, Var};
     use proptest::prelude::*;
     use sconce_core::Error;
+    use sconce_kernels::simd::{Level, with_level};
     use sconce_testkit::golden::Bound;
     use sconce_testkit::property::check_thread_independence;
     use sconce_testkit::{GradCheck, Layout, Random};
@@ -171,9 +172,12 @@ mod tests {
             if let Ok(axes) = window::axes("", &layer.windows, x.dims()) {
                 for dtype in [DType::F64, DType::F32] {
                     let x = x.to_dtype(dtype).unwrap();
-                    let kernel = gradient(&x, |x| layer.forward(x)).unwrap();
                     let oracle = gradient(&x, |x| composite(x, &axes)).unwrap();
-                    assert_same(&kernel, &oracle, if dtype == DType::F64 { Bound::F64 } else { Bound::F32 });
+                    let bound = if dtype == DType::F64 { Bound::F64 } else { Bound::F32 };
+                    for level in Level::available() {
+                        let kernel = || gradient(&x, |x| layer.forward(x)).unwrap();
+                        assert_same(&with_level(level, kernel), &oracle, bound);
+                    }
                 }
             }
         }

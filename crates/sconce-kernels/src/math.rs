@@ -1,6 +1,6 @@
 //! exp, ln, tanh, sigmoid, erf and their kin, a vector at a time.
 //!
-//! On vectors they are methods ([`Vector::exp`](crate::simd::Vector::exp) and so on); here they run over slices, in
+//! On vectors they are methods ([`Vector::exp`] and so on); here they run over slices, in
 //! parallel where that pays. Errors in units in the last place, the largest that the tests' sweep finds at any level,
 //! rounded up; the tests fail beyond these:
 //!

@@ -32,7 +32,10 @@ fn folds<T: Element, S: Simd, const N: usize, const M: usize>(
 ) -> [T; M] {
     let lanes = s.lanes::<T>();
     let length = inputs[0].len();
-    assert!(inputs.iter().all(|input| input.len() == length), "slices that go in lock-step differ in length");
+    assert!(
+        inputs.iter().all(|input| input.len() == length),
+        "slices that go in lock-step differ in length"
+    );
     let mut sums = [[s.splat(T::ZERO); 4]; M];
     let whole = length - length % (4 * lanes);
     for start in (0..whole).step_by(4 * lanes) {
@@ -76,7 +79,12 @@ fn fold<T: Element, S: Simd, const N: usize>(
     inputs: [&[T]; N],
     mut f: impl FnMut([T::Vector<S>; N]) -> T::Vector<S>,
 ) -> T {
-    let [total] = folds(s, inputs, #[inline(always)] |x| [f(x)]);
+    let [total] = folds(
+        s,
+        inputs,
+        #[inline(always)]
+        |x| [f(x)],
+    );
     total
 }
 

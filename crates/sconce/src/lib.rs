@@ -74,6 +74,12 @@ pub use sconce_train as train;
 pub use sconce_transformer as transformer;
 
 /// The README's program runs too.
-#[cfg(all(doctest, feature = "nn", feature = "losses", feature = "optim", feature = "data"))]
+#[cfg(all(
+    doctest,
+    feature = "nn",
+    feature = "losses",
+    feature = "optim",
+    feature = "data"
+))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}

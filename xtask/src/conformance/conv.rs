@@ -24,7 +24,11 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         dilation: setting.pair("dilation")?,
         groups: setting.size("groups")?,
         bias: setting.flag("bias")?,
-        ..Conv2dConfig::new(setting.size("cin")?, setting.size("cout")?, setting.pair("kernel")?)
+        ..Conv2dConfig::new(
+            setting.size("cin")?,
+            setting.size("cout")?,
+            setting.pair("kernel")?,
+        )
     };
     let (x, store) = (setting.variable("x")?, setting.store());
     let layer = Conv2d::new(&cfg, store.builder())?;

@@ -8,7 +8,10 @@ use super::{Results, Setting, Stop};
 pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
     let axes = setting.size("nd")?;
     if axes != 2 {
-        return Err(Stop::Unsupported(format!("{} pooling over {axes} axes", setting.kind())));
+        return Err(Stop::Unsupported(format!(
+            "{} pooling over {axes} axes",
+            setting.kind()
+        )));
     }
     // Of adaptive pooling alone.
     setting.ignore(&["out"]);

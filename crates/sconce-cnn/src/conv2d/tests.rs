@@ -3,6 +3,7 @@ use crate::tests::{Check, assert_same};
 use candle_core::{DType, Device, Var};
 use proptest::prelude::*;
 use sconce_core::ParamStore;
+use sconce_kernels::simd::{Level, with_level};
 use sconce_testkit::golden::Bound;
 use sconce_testkit::property::check_thread_independence;
 use sconce_testkit::{GradCheck, Layout, Random, assert_gradients};
@@ -173,17 +174,19 @@ fn large() -> Vec<Case> {
 }
 
 #[test]
-fn large_kernels_equal_composites() -> Check {
+fn large_kernels_equal_composites_at_every_level() -> Check {
     for case in large() {
         let tensors = case.tensors(DType::F64)?;
-        let kernel = all(&tensors, |x, w, b| run("", x, w, Some(b), &case.options))?;
         let oracle = all(&tensors, |x, w, b| {
             let y = composite(x, w, Some(b), &Geometry::new("", x, w, Some(b), &case.options)?)?;
             case.options
                 .activation
                 .map_or(Ok(y.clone()), |activation| activation.forward(&y))
         })?;
-        assert_same(&kernel, &oracle, Bound::F64);
+        for level in Level::available() {
+            let kernel = || all(&tensors, |x, w, b| run("", x, w, Some(b), &case.options));
+            assert_same(&with_level(level, kernel)?, &oracle, Bound::F64);
+        }
     }
     Ok(())
 }

@@ -82,23 +82,30 @@ impl<T> Drop for Aligned<T> {
 
 thread_local! {
     static TASK: Scratch = const { Cell::new(None) };
-    static CALL: Scratch = const { Cell::new(None) };
+    static LEFT: Scratch = const { Cell::new(None) };
+    static RIGHT: Scratch = const { Cell::new(None) };
 }
 
 type Scratch = Cell<Option<Aligned<u64>>>;
 
-/// Whose scratch memory: a task's, or that of the call around the tasks.
+/// Whose scratch memory: a task's, or that of an operand which the tasks share.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Owner {
     Task,
-    Call,
+    Left,
+    Right,
 }
 
 /// Lends `len` elements of this thread's scratch memory, which holds what was left there.
-pub(super) fn with_scratch<T: crate::simd::Element, R>(owner: Owner, len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+pub(super) fn with_scratch<T: crate::simd::Element, R>(
+    owner: Owner,
+    len: usize,
+    f: impl FnOnce(&mut [T]) -> R,
+) -> R {
     let slot = match owner {
         Owner::Task => &TASK,
-        Owner::Call => &CALL,
+        Owner::Left => &LEFT,
+        Owner::Right => &RIGHT,
     };
     let words = (len * size_of::<T>()).div_ceil(size_of::<u64>());
     // A product inside a product's packing finds nothing here, and gets memory of its own.

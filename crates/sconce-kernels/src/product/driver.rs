@@ -4,7 +4,8 @@ use super::buffer::{Owner, with_scratch};
 use super::epilogue::{Epilogue, Start};
 use super::left::{Left, crowds, spread};
 use super::micro::{Kernels, Tile};
-use super::right::Panels;
+use super::packed::Ready;
+use super::right::{Panels, pack_all};
 use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 use crate::simd::{self, Element, Kernel, Level, Simd, Vector};
@@ -22,6 +23,10 @@ const PANELS: usize = 8;
 
 /// The most tiles, one above the other, for which panels aren't packed.
 const LYING_TILES: usize = 8;
+
+/// Panels are packed ahead for all tasks if this many would pack them otherwise, and if they aren't larger than this.
+const SHARED_DOWN: usize = 3;
+const SHARED_BYTES: usize = 4 << 20;
 
 /// Multiplications that make a task worth its overhead: some microseconds.
 const TASK: usize = 200_000;
@@ -61,11 +66,18 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     // Rows that every task would have to copy are copied once.
     if threads && m <= ROWS && a.col_stride() == 1 && crowds(a.row_stride() * size_of::<T>()) && k > 0 {
         let step = spread(k);
-        with_scratch(Owner::Call, m * step, |copy| {
+        with_scratch(Owner::Left, m * step, |copy| {
             for (row, out) in copy.chunks_exact_mut(step).enumerate() {
                 out[..k].copy_from_slice(&a.from(row, 0)[..k]);
             }
-            distribute(level, c, MatRef::strided(copy, m, k, step, 1), b, epilogue, threads);
+            distribute(
+                level,
+                c,
+                MatRef::strided(copy, m, k, step, 1),
+                b,
+                epilogue,
+                threads,
+            );
         });
     } else {
         distribute(level, c, a, b, epilogue, threads);
@@ -83,12 +95,38 @@ fn distribute<T: Element, B: Panels<T>, E: Epilogue<T>>(
 ) {
     let (m, n) = (c.rows(), c.cols());
     if let Start::Columns(values) = epilogue.start() {
-        assert!(values.len() == n, "there are {} biases for {n} columns", values.len());
+        assert!(
+            values.len() == n,
+            "there are {} biases for {n} columns",
+            values.len()
+        );
     }
     let (start, c_step, kernels) = (c.as_mut_ptr(), c.row_stride(), T::kernels(level));
-    let job = Job { c: start, c_step, n, a, b, epilogue, kernels, life: PhantomData };
+    let job = Job {
+        c: start,
+        c_step,
+        n,
+        a,
+        b,
+        epilogue,
+        kernels,
+        life: PhantomData,
+    };
     let panels = n.div_ceil(kernels.width);
     let (down, across) = if threads { grid(&job, m, panels) } else { (1, 1) };
+    let size = panels * kernels.width * a.cols();
+    if down >= SHARED_DOWN && b.ready().is_none() && size * size_of::<T>() <= SHARED_BYTES {
+        // Tasks one above the other would each pack the same panels.
+        return with_scratch(Owner::Right, size, |panels| {
+            pack_all(level, b, kernels.width, panels);
+            let ready = Ready {
+                panels,
+                rows: a.cols(),
+                cols: n,
+            };
+            distribute(level, c, a, &ready, epilogue, threads);
+        });
+    }
     parallel::tasks(down * across, |i| {
         let (i, j) = (i % down, i / down);
         let rows = i * m / down..(i + 1) * m / down;
@@ -182,7 +220,8 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
         let &Job { a, b, kernels, n, .. } = self.job;
         let (k, width, pack) = (a.cols(), kernels.width, b.ready().is_none());
         // Panels that only a few tiles read aren't worth packing, where they can be read as they lie.
-        self.lying = pack && self.rows.len() <= LYING_TILES * kernels.by_rows.len() && b.lying(0, 0).is_some();
+        self.lying =
+            pack && self.rows.len() <= LYING_TILES * kernels.by_rows.len() && b.lying(0, 0).is_some();
         let at_once = if pack { PANELS } else { self.panels.len().max(1) };
         let mut first = self.panels.start;
         while first < self.panels.end {
@@ -191,10 +230,15 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Kernel for Task<'_, '_, T, B, E> 
                 let depth = stretch * self.depth..k.min((stretch + 1) * self.depth);
                 let size = depth.len() * width;
                 // Of panels that are read as they lie, a narrow last one still is packed.
-                let packed = if self.lying { panels.start.max(n / width)..panels.end } else { panels.clone() };
+                let packed = if self.lying {
+                    panels.start.max(n / width)..panels.end
+                } else {
+                    panels.clone()
+                };
                 if pack && !packed.is_empty() {
                     let columns = packed.start * width..n.min(packed.end * width);
-                    let space = &mut self.panel_space[(packed.start - panels.start) * size..][..packed.len() * size];
+                    let space =
+                        &mut self.panel_space[(packed.start - panels.start) * size..][..packed.len() * size];
                     b.pack(S::LEVEL, depth.clone(), columns, width, space);
                 }
                 let last = stretch + 1 == self.stretches;
@@ -245,7 +289,11 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
         for (j, panel) in panels.enumerate() {
             let col = panel * width;
             let cols = width.min(n - col);
-            let lying = if self.lying && cols == width { b.lying(depth.start, col) } else { None };
+            let lying = if self.lying && cols == width {
+                b.lying(depth.start, col)
+            } else {
+                None
+            };
             let (right, right_step) = match (b.ready(), lying) {
                 (Some(all), _) => (&all[(panel * k + depth.start) * width..], width),
                 (None, Some(lying)) => lying,

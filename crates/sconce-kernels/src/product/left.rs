@@ -54,13 +54,23 @@ impl<T: Element> Left<T> {
         if a.col_stride() == 1 || depth <= 1 {
             if count < 5 || !crowds(a.row_stride() * size_of::<T>()) {
                 let (start, step) = (a.from(rows.start, k.start).as_ptr(), a.row_stride());
-                return Self { start, step, by_rows: true, tile_step: tile * step };
+                return Self {
+                    start,
+                    step,
+                    by_rows: true,
+                    tile_step: tile * step,
+                };
             }
             let step = spread(depth);
             for (row, out) in rows.zip(scratch.chunks_exact_mut(step)) {
                 out[..depth].copy_from_slice(&a.from(row, k.start)[..depth]);
             }
-            return Self { start: scratch.as_ptr(), step, by_rows: true, tile_step: tile * step };
+            return Self {
+                start: scratch.as_ptr(),
+                step,
+                by_rows: true,
+                tile_step: tile * step,
+            };
         }
         // Each tile's columns together, in whole vectors: what is too much of one column the next one overwrites.
         let lanes = s.lanes::<T>();
@@ -82,7 +92,12 @@ impl<T: Element> Left<T> {
                 }
             }
         }
-        Self { start: scratch.as_ptr(), step, by_rows: false, tile_step }
+        Self {
+            start: scratch.as_ptr(),
+            step,
+            by_rows: false,
+            tile_step,
+        }
     }
 
     /// Where tile `i` begins, and the step that goes with it.

@@ -1,9 +1,8 @@
 //! A right operand that is packed once and multiplied many times.
 
 use super::buffer::Aligned;
-use super::right::{Panels, fill};
+use super::right::{Panels, pack_all};
 use crate::matrix::MatRef;
-use crate::parallel;
 use crate::simd::{self, Element, Level};
 
 /// A right operand in panels.
@@ -44,27 +43,7 @@ impl<T: Element> Packed<T> {
             (b.rows(), b.cols()) == (self.rows, self.cols),
             "a packed matrix can't change its shape"
         );
-        let (size, width) = (self.rows * self.width, self.width);
-        let panels = self.panels.len().checked_div(size).unwrap_or(0);
-        // Bundles of panels, so that a task is some microseconds.
-        parallel::zip_rows(
-            size,
-            (parallel::Rows(&mut self.panels[..], size),),
-            |first, (part,)| {
-                for (i, panel) in part.chunks_exact_mut(size).enumerate() {
-                    let start = (first + i) * width;
-                    fill(
-                        self.level,
-                        &b,
-                        0..b.rows(),
-                        start..b.cols().min(start + width),
-                        width,
-                        panel,
-                    );
-                }
-            },
-        );
-        debug_assert!(panels * width >= self.cols || self.rows == 0);
+        pack_all(self.level, &b, self.width, &mut self.panels);
     }
 
     /// Rows: the length of the sums.
@@ -90,6 +69,27 @@ impl<T: Element> Panels<T> for Packed<T> {
     }
     fn ready(&self) -> Option<&[T]> {
         Some(&self.panels)
+    }
+    fn pack(&self, _: Level, _: std::ops::Range<usize>, _: std::ops::Range<usize>, _: usize, _: &mut [T]) {}
+}
+
+/// What [`Packed`] is to its owner, for the length of one product.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready<'a, T> {
+    pub(super) panels: &'a [T],
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+}
+
+impl<T: Element> Panels<T> for Ready<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+    fn cols(&self) -> usize {
+        self.cols
+    }
+    fn ready(&self) -> Option<&[T]> {
+        Some(self.panels)
     }
     fn pack(&self, _: Level, _: std::ops::Range<usize>, _: std::ops::Range<usize>, _: usize, _: &mut [T]) {}
 }

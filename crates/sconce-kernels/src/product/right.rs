@@ -1,6 +1,7 @@
 //! The right operand, as panels.
 
 use crate::matrix::MatRef;
+use crate::parallel::{self, Rows};
 use crate::simd::{self, Element, Kernel, Level, Simd, Vector};
 use std::ops::Range;
 
@@ -57,7 +58,8 @@ impl<T, P: PackRhs<T>> Panels<T> for Right<'_, P> {
     fn pack(&self, _: Level, k: Range<usize>, n: Range<usize>, width: usize, panels: &mut [T]) {
         let panels = panels.chunks_exact_mut((k.len() * width).max(1));
         for (first, panel) in n.clone().step_by(width).zip(panels) {
-            self.0.pack(k.clone(), first..n.end.min(first + width), width, panel);
+            self.0
+                .pack(k.clone(), first..n.end.min(first + width), width, panel);
         }
     }
 }
@@ -77,6 +79,16 @@ impl<T: Element> Panels<T> for MatRef<'_, T> {
     }
 }
 
+/// Brings all of a matrix into panels, in parallel if it is large.
+pub(super) fn pack_all<T: Element>(level: Level, b: &impl Panels<T>, width: usize, panels: &mut [T]) {
+    let (k, n) = (b.rows(), b.cols());
+    let size = k * width;
+    parallel::zip_rows(size, (Rows(panels, size),), |first, (panels,)| {
+        let columns = first * width..n.min(first * width + panels.len() / k);
+        b.pack(level, 0..k, columns, width, panels);
+    });
+}
+
 /// Copies rows `k` of columns `n` of a matrix into panels.
 pub(super) fn fill<T: Element>(
     level: Level,
@@ -87,7 +99,16 @@ pub(super) fn fill<T: Element>(
     panels: &mut [T],
 ) {
     if !k.is_empty() && !n.is_empty() {
-        simd::dispatch_at(level, Fill { b, k, n, width, panels });
+        simd::dispatch_at(
+            level,
+            Fill {
+                b,
+                k,
+                n,
+                width,
+                panels,
+            },
+        );
     }
 }
 
@@ -104,7 +125,13 @@ impl<T: Element> Kernel for Fill<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { b, k, n, width, panels } = self;
+        let Self {
+            b,
+            k,
+            n,
+            width,
+            panels,
+        } = self;
         let (count, lanes, size) = (n.len(), s.lanes::<T>(), k.len() * width);
         if b.col_stride() == 1 {
             for (p, row) in k.enumerate() {
@@ -128,7 +155,9 @@ impl<T: Element> Kernel for Fill<'_, T> {
                 let out = &mut panel[(start - k.start) * width..][..rows * width];
                 let column = b.from(start, n.start + j);
                 if b.row_stride() == 1 && rows == lanes && cols == lanes {
-                    assert!(column.len() > (lanes - 1) * b.col_stride() + lanes - 1 && place + lanes <= width);
+                    assert!(
+                        column.len() > (lanes - 1) * b.col_stride() + lanes - 1 && place + lanes <= width
+                    );
                     // SAFETY: `lanes` columns of the matrix, just checked, and as many rows of the panel.
                     unsafe {
                         let to = out[place..].as_mut_ptr();

@@ -139,9 +139,6 @@ pub struct LayerNormGradients<'a, T> {
 /// The most blocks of rows whose sums are then added up: fixed, so that the bits don't depend on the number of threads.
 const BLOCKS: usize = 32;
 
-/// Rows that share a pass over the columns' sums.
-const GROUP: usize = 2;
-
 /// The gradients of [`layer_norm`], from its input and the statistics that it gave.
 ///
 /// With x̂ = (x − mean)·rstd and g = dy·weight: dx = rstd·(g − E\[g\] − x̂·E\[g·x̂\]), dweight = Σ dy·x̂ and dbias = Σ dy
@@ -187,7 +184,7 @@ pub fn layer_norm_backward<T: Element>(
         return;
     }
 
-    let block = rows.div_ceil(BLOCKS).next_multiple_of(GROUP);
+    let block = rows.div_ceil(BLOCKS);
     let count = rows.div_ceil(block);
     let mut partial = vec![T::ZERO; if sums_wanted { 2 * count * cols } else { 0 }];
     let mut sums = partial.chunks_exact_mut(2 * cols);
@@ -242,101 +239,86 @@ impl<T: Element> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let rows = self.mean.len();
-        let mut row = 0;
-        while row + GROUP <= rows {
-            self.rows::<S, GROUP>(s, row);
-            row += GROUP;
-        }
-        while row < rows {
-            self.rows::<S, 1>(s, row);
-            row += 1;
-        }
-    }
-}
-
-impl<T: Element> Backward<'_, T> {
-    /// N rows, from `first` on.
-    #[inline(always)]
-    fn rows<S: Simd, const N: usize>(&mut self, s: S, first: usize) {
-        let (cols, lanes, zero) = (self.cols, s.lanes::<T>(), s.splat(T::ZERO));
-        let (mut x, mut dy): ([&[T]; N], [&[T]; N]) = ([&[]; N], [&[]; N]);
-        let (mut mean, mut rstd) = ([zero; N], [zero; N]);
-        for i in 0..N {
-            let row = (first + i) * cols..(first + i + 1) * cols;
-            (x[i], dy[i]) = (&self.x[row.clone()], &self.dy[row]);
-            (mean[i], rstd[i]) = (s.splat(self.mean[first + i]), s.splat(self.rstd[first + i]));
-        }
-
-        // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
-        let (mut shift, mut slope) = ([zero; N], [zero; N]);
-        if self.dx.is_some() {
-            for i in 0..N {
-                let mean = mean[i];
+        let (cols, lanes) = (self.cols, s.lanes::<T>());
+        let whole = cols - cols % lanes;
+        // One row at a time: rows of a power of two would crowd into the same sets of the cache.
+        for i in 0..self.mean.len() {
+            let elements = i * cols..(i + 1) * cols;
+            let (x, dy) = (&self.x[elements.clone()], &self.dy[elements.clone()]);
+            let (mean, rstd) = (s.splat(self.mean[i]), s.splat(self.rstd[i]));
+            // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
+            let (mut shift, mut slope) = (s.splat(T::ZERO), s.splat(T::ZERO));
+            if self.dx.is_some() {
                 let [sum, dot] = match self.weight {
-                    Some(w) => folds(s, [x[i], dy[i], w], #[inline(always)] |[x, dy, w]: [T::Vector<S>; 3]| {
-                        [dy * w, dy * w * (x - mean)]
-                    }),
-                    None => folds(s, [x[i], dy[i]], #[inline(always)] |[x, dy]: [T::Vector<S>; 2]| {
-                        [dy, dy * (x - mean)]
-                    }),
+                    Some(w) => folds(
+                        s,
+                        [x, dy, w],
+                        #[inline(always)]
+                        |[x, dy, w]: [T::Vector<S>; 3]| [dy * w, dy * w * (x - mean)],
+                    ),
+                    None => folds(
+                        s,
+                        [x, dy],
+                        #[inline(always)]
+                        |[x, dy]: [T::Vector<S>; 2]| [dy, dy * (x - mean)],
+                    ),
                 };
                 let count = s.constant::<T>(cols as f64);
-                shift[i] = s.splat(sum) / count * rstd[i];
-                slope[i] = s.splat(dot) / count * rstd[i] * rstd[i] * rstd[i];
+                shift = s.splat(sum) / count * rstd;
+                slope = s.splat(dot) / count * rstd * rstd * rstd;
             }
-        }
-
-        let whole = cols - cols % lanes;
-        let mut columns = Columns { x, dy, mean, rstd, shift, slope, weight: self.weight, dx: None, sums: None };
-        columns.dx = self.dx.as_deref_mut().map(|dx| &mut dx[first * cols..(first + N) * cols]);
-        columns.sums = self.sums.as_deref_mut().map(|sums| sums.split_at_mut(cols));
-        for start in (0..whole).step_by(lanes) {
-            columns.step(s, start, lanes);
-        }
-        if whole < cols {
-            columns.step(s, whole, cols - whole);
+            let mut row = Row {
+                x,
+                dy,
+                mean,
+                rstd,
+                shift,
+                slope,
+                weight: self.weight,
+                dx: self.dx.as_deref_mut().map(|dx| &mut dx[elements]),
+                sums: self.sums.as_deref_mut().map(|sums| sums.split_at_mut(cols)),
+            };
+            for start in (0..whole).step_by(lanes) {
+                row.step(s, start, lanes);
+            }
+            if whole < cols {
+                row.step(s, whole, cols - whole);
+            }
         }
     }
 }
 
-/// What a pass over the columns of N rows works on.
-struct Columns<'a, T: Element, S: Simd, const N: usize> {
-    x: [&'a [T]; N],
-    dy: [&'a [T]; N],
-    mean: [T::Vector<S>; N],
-    rstd: [T::Vector<S>; N],
-    shift: [T::Vector<S>; N],
-    slope: [T::Vector<S>; N],
+/// What the second pass over a row works on.
+struct Row<'a, T: Element, S: Simd> {
+    x: &'a [T],
+    dy: &'a [T],
+    mean: T::Vector<S>,
+    rstd: T::Vector<S>,
+    shift: T::Vector<S>,
+    slope: T::Vector<S>,
     weight: Option<&'a [T]>,
     dx: Option<&'a mut [T]>,
     sums: Option<(&'a mut [T], &'a mut [T])>,
 }
 
-impl<T: Element, S: Simd, const N: usize> Columns<'_, T, S, N> {
+impl<T: Element, S: Simd> Row<'_, T, S> {
     /// `count` columns from `start` on: a vector, or what is left at the end.
     #[inline(always)]
     fn step(&mut self, s: S, start: usize, count: usize) {
         let columns = start..start + count;
-        let weight = self.weight.map_or(s.splat(T::ONE), |weight| s.load::<T>(&weight[columns.clone()]));
-        let (mut w, mut b) = match &self.sums {
-            Some((w, b)) => (s.load::<T>(&w[columns.clone()]), s.load::<T>(&b[columns.clone()])),
-            None => (s.splat(T::ZERO), s.splat(T::ZERO)),
-        };
-        for i in 0..N {
-            let d = s.load::<T>(&self.x[i][columns.clone()]) - self.mean[i];
-            let dy = s.load::<T>(&self.dy[i][columns.clone()]);
-            w = (dy * self.rstd[i]).mul_add(d, w);
-            b = b + dy;
-            if let Some(dx) = &mut self.dx {
-                let g = (dy * weight).mul_add(self.rstd[i], -self.shift[i]);
-                let row = i * self.x[i].len();
-                d.neg_mul_add(self.slope[i], g).store(&mut dx[row + start..row + start + count]);
-            }
+        let d = s.load::<T>(&self.x[columns.clone()]) - self.mean;
+        let dy = s.load::<T>(&self.dy[columns.clone()]);
+        if let Some(dx) = &mut self.dx {
+            let weight = self
+                .weight
+                .map_or(s.splat(T::ONE), |weight| s.load::<T>(&weight[columns.clone()]));
+            let g = (dy * weight).mul_add(self.rstd, -self.shift);
+            d.neg_mul_add(self.slope, g).store(&mut dx[columns.clone()]);
         }
         if let Some((weight, bias)) = &mut self.sums {
-            w.store(&mut weight[columns.clone()]);
-            b.store(&mut bias[columns]);
+            let (weight, bias) = (&mut weight[columns.clone()], &mut bias[columns]);
+            (dy * self.rstd).mul_add(d, s.load::<T>(weight)).store(weight);
+            (dy + s.load::<T>(bias)).store(bias);
         }
     }
 }

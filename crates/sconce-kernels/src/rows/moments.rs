@@ -18,10 +18,15 @@ pub(super) fn row_moments<T: Element, S: Simd>(s: S, x: &[T]) -> (T, T) {
         |[x]: [T::Vector<S>; 1]| x,
     ) / count;
     let centre = s.splat(mean);
-    let [shift, squares] = folds(s, [x], #[inline(always)] |[x]: [T::Vector<S>; 1]| {
-        let d = x - centre;
-        [d, d * d]
-    });
+    let [shift, squares] = folds(
+        s,
+        [x],
+        #[inline(always)]
+        |[x]: [T::Vector<S>; 1]| {
+            let d = x - centre;
+            [d, d * d]
+        },
+    );
     let shift = shift / count;
     (mean + shift, squares / count - shift * shift)
 }
