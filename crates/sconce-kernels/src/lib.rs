@@ -2,19 +2,16 @@
 //! numbers. Slices in, slices out; nothing here knows a tensor, a gradient or a layer.
 //!
 //! ```
-//! use sconce_kernels::matrix::{MatMut, MatRef};
-//! use sconce_kernels::product::{Activate, Columns, Packed, Tanh, product};
+//! use sconce_kernels::matrix::MatRef;
+//! use sconce_kernels::product::{Activate, Columns, Packed, Tanh, product_vec};
 //! use sconce_kernels::rows;
 //!
 //! // A layer with a tanh, tanh(x·Wᵀ + b), and a softmax over its outputs; W is stored [out, in], as PyTorch does.
 //! let (batch, inputs, outputs) = (2, 3, 4);
 //! let (x, w, b) = ([0.5f32; 6], [0.1f32; 12], [0., 1., 2., 3.]);
 //! let w = Packed::new(MatRef::new(&w, outputs, inputs).t());
-//! let mut y = [0f32; 8];
-//! let epilogue = Activate::<_, Tanh>::new(Columns(&b));
-//! product(MatMut::new(&mut y, batch, outputs), MatRef::new(&x, batch, inputs), &w, &epilogue);
-//! let mut p = [0f32; 8];
-//! rows::softmax(&mut p, &y, outputs);
+//! let y = product_vec(MatRef::new(&x, batch, inputs), &w, &Activate::<_, Tanh>::new(Columns(&b)));
+//! let p = rows::softmax(&y, outputs);
 //! assert!((p[..4].iter().sum::<f32>() - 1.).abs() < 1e-6 && p[3] > p[0]);
 //! ```
 //!

@@ -16,12 +16,16 @@
 //! assert_eq!(parallel::sum(&c), 300_000.);
 //! ```
 
+mod fresh;
 mod linger;
 mod reduce;
 mod scan;
 mod split;
+mod stage;
 mod tasks;
 
+pub use fresh::{Blank, BlankPart, fresh};
+pub(crate) use reduce::in_order;
 pub use reduce::{reduce, reduce_rows, sum};
 pub use scan::scan;
 pub use split::{Rows, Split};
@@ -51,14 +55,6 @@ pub fn zip<P: Split>(parts: P, f: impl Fn(usize, P::Part) + Sync) {
 /// The parts differ in their number of rows.
 pub fn zip_rows<P: Split>(width: usize, parts: P, f: impl Fn(usize, P::Part) + Sync) {
     split::blocks(parts, (CHUNK / width.max(1)).max(1), width.max(1), f);
-}
-
-/// [`zip`] over one slice to write and one to read.
-///
-/// # Panics
-/// The slices differ in length.
-pub fn zip1<T: Send, U: Sync>(out: &mut [T], x: &[U], f: impl Fn(&mut [T], &[U]) + Sync) {
-    zip((out, x), |_, (out, x)| f(out, x));
 }
 
 #[cfg(test)]

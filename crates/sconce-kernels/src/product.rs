@@ -58,14 +58,38 @@ pub fn product<T: Element>(
     b: &impl Panels<T>,
     epilogue: &impl Epilogue<T>,
 ) {
-    check(&c, &a, b);
-    let large = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols()) >= PARALLEL_FROM;
+    check((c.rows(), c.cols()), &a, b);
     let level = b.level().unwrap_or_else(simd::level);
+    let large = is_large(&a, b);
     if split::applies(level, c.rows(), c.cols(), a.cols(), b) {
         split::run(level, c, a, b, epilogue, large);
     } else {
-        driver::run(level, c, a, b, epilogue, large);
+        driver::run(level, c.into(), a, b, (epilogue.start(), epilogue), large);
     }
+}
+
+/// [`product`] into a new vector, row by row, which nobody zeroes first: for large results, that is time.
+///
+/// An epilogue that adds to what C holds finds zeros there.
+///
+/// # Panics
+/// The shapes don't agree.
+pub fn product_vec<T: Element>(a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) -> Vec<T> {
+    let (rows, cols) = (a.rows(), b.cols());
+    check((rows, cols), &a, b);
+    let level = b.level().unwrap_or_else(simd::level);
+    let (size, start) = (rows * cols, epilogue.start());
+    if matches!(start, Start::Existing) || split::applies(level, rows, cols, a.cols(), b) {
+        let mut values = vec![T::ZERO; size];
+        product(MatMut::new(&mut values, rows, cols), a, b, epilogue);
+        return values;
+    }
+    let mut values = Vec::with_capacity(size);
+    let target = driver::Target::blank(values.spare_capacity_mut(), rows, cols);
+    driver::run(level, target, a, b, (start, epilogue), is_large(&a, b));
+    // SAFETY: the driver has written rows × cols elements, and read none before, since the sums didn't start from them.
+    unsafe { values.set_len(size) };
+    values
 }
 
 /// [`product`] on the calling thread alone: for the inside of a parallel loop.
@@ -78,12 +102,17 @@ pub fn product_serial<T: Element>(
     b: &impl Panels<T>,
     epilogue: &impl Epilogue<T>,
 ) {
-    check(&c, &a, b);
-    driver::run(b.level().unwrap_or_else(simd::level), c, a, b, epilogue, false);
+    check((c.rows(), c.cols()), &a, b);
+    let level = b.level().unwrap_or_else(simd::level);
+    driver::run(level, c.into(), a, b, (epilogue.start(), epilogue), false);
 }
 
-fn check<T: Element>(c: &MatMut<'_, T>, a: &MatRef<'_, T>, b: &impl Panels<T>) {
-    let (c, a, b) = ((c.rows(), c.cols()), (a.rows(), a.cols()), (b.rows(), b.cols()));
+fn is_large<T: Element>(a: &MatRef<'_, T>, b: &impl Panels<T>) -> bool {
+    a.rows().saturating_mul(b.cols()).saturating_mul(a.cols()) >= PARALLEL_FROM
+}
+
+fn check<T: Element>(c: (usize, usize), a: &MatRef<'_, T>, b: &impl Panels<T>) {
+    let (a, b) = ((a.rows(), a.cols()), (b.rows(), b.cols()));
     assert!(
         a.1 == b.0 && c == (a.0, b.1),
         "a product of {a:?} and {b:?} doesn't fit into {c:?}"

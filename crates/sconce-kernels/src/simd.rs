@@ -54,6 +54,9 @@ pub use neon::Neon;
 pub use portable::Portable;
 pub use vector::{Element, Vector};
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// A token that proves that the processor has an instruction set.
 pub trait Simd: Copy + Send + Sync + std::fmt::Debug + 'static + sealed::Sealed {
     /// Which one.
@@ -70,6 +73,18 @@ pub trait Simd: Copy + Send + Sync + std::fmt::Debug + 'static + sealed::Sealed 
     #[doc(hidden)]
     #[inline(always)]
     fn prefetch<T>(self, _: *const T) {}
+
+    /// Copies a cache line to memory past the cache, where the processor can; [`stream_fence`] follows before another
+    /// thread is told.
+    ///
+    /// # Safety
+    /// `LINE` bytes can be read at `from` and written at `to`, and `to` begins a cache line.
+    #[doc(hidden)]
+    #[inline(always)]
+    unsafe fn stream_line(self, from: *const u8, to: *mut u8) {
+        // SAFETY: the caller vouches for both.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, LINE) }
+    }
 
     /// How many elements a vector has.
     #[inline(always)]
@@ -93,6 +108,15 @@ pub trait Simd: Copy + Send + Sync + std::fmt::Debug + 'static + sealed::Sealed 
     #[inline(always)]
     fn load<T: Element>(self, values: &[T]) -> T::Vector<Self> {
         T::Vector::<Self>::load(self, values)
+    }
+}
+
+/// Orders what was streamed before whatever this thread writes next.
+pub(crate) fn stream_fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has it.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
     }
 }
 

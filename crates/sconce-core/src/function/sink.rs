@@ -95,7 +95,7 @@ impl InplaceOp2 for AddAssign {
                 sum.get_mut(a..b).unwrap_or_default(),
                 term.get(c..d).unwrap_or_default(),
             );
-            parallel::zip1(sum, term, |sum, term| {
+            parallel::zip((sum, term), |_, (sum, term)| {
                 for (s, t) in sum.iter_mut().zip(term) {
                     *s += *t;
                 }

@@ -30,6 +30,7 @@ pub fn reduce_rows<P: Split, R: Send>(
     in_order(parts, (CHUNK / width.max(1)).max(1), width.max(1), map, combine)
 }
 
+/// [`reduce`] over blocks of `block` items, each worth `weight` elements.
 pub(crate) fn in_order<P: Split, R: Send>(
     parts: P,
     block: usize,

@@ -1,5 +1,6 @@
 //! Slices that are cut in lock-step.
 
+use super::fresh::Blank;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -29,7 +30,7 @@ pub unsafe trait Split: Sized {
     /// The items in a range.
     ///
     /// # Safety
-    /// The range lies within `0..items`, no range that is in use overlaps it, and what `whole` consumed is still alive.
+    /// The range lies within `0..items`, overlaps none that was asked for before, and what `whole` consumed is still alive.
     unsafe fn part(whole: &Self::Whole, range: Range<usize>) -> Self::Part;
 }
 
@@ -74,21 +75,21 @@ unsafe impl<'a, T: Send> Split for &'a mut [T] {
 }
 
 macro_rules! rows {
-    ($slice:ty, $bound:ident) => {
+    ($slice:ty, $($bound:tt)+) => {
         // SAFETY: rows are disjoint ranges of elements.
-        unsafe impl<'a, T: $bound> Split for Rows<$slice> {
-            type Part = $slice;
+        unsafe impl<'a, T: $($bound)+> Split for Rows<$slice> {
+            type Part = <$slice as Split>::Part;
             type Whole = (<$slice as Split>::Whole, usize);
 
             fn items(&self) -> usize {
-                if self.0.is_empty() {
+                if self.0.items() == 0 {
                     return 0;
                 }
                 assert!(
-                    self.1 != 0 && self.0.len() % self.1 == 0,
+                    self.1 != 0 && self.0.items() % self.1 == 0,
                     "a slice isn't a whole number of rows"
                 );
-                self.0.len() / self.1
+                self.0.items() / self.1
             }
             fn whole(self) -> Self::Whole {
                 (self.0.whole(), self.1)
@@ -102,6 +103,7 @@ macro_rules! rows {
 }
 rows!(&'a [T], Sync);
 rows!(&'a mut [T], Send);
+rows!(Blank<'a, T>, Copy + Default + Send + 'static);
 
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {

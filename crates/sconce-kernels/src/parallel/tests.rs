@@ -1,4 +1,5 @@
 use super::*;
+use crate::simd::Portable;
 
 /// Runs a closure in pools of one, two and three threads, and asserts that the results are the same.
 pub(crate) fn with_any_threads<R: PartialEq + std::fmt::Debug + Send>(f: impl Fn() -> R + Send + Sync) -> R {
@@ -143,4 +144,49 @@ fn a_panic_comes_back() {
     assert!(std::panic::catch_unwind(|| tasks(100, |i| assert!(i != 57))).is_err());
     assert!(std::panic::catch_unwind(|| zip((&[1][..], &[1, 2][..]), |_, _| {})).is_err());
     assert!(std::panic::catch_unwind(|| zip_rows(3, (Rows(&[1; 7][..], 3),), |_, _| {})).is_err());
+}
+
+#[test]
+fn fresh_vectors_are_filled_by_whoever_walks_them() {
+    // The last is large enough to go past the cache, in lines that don't begin where rows do.
+    for (rows, cols) in [(0, 3), (1, 1), (7, 5), (900, 200), (1501, 701)] {
+        let y = with_any_threads(|| {
+            let mut heads = vec![0; rows];
+            fresh(rows * cols, |y| {
+                zip_rows(cols, (Rows(y, cols), &mut heads[..]), |first, (mut y, heads)| {
+                    for (i, head) in heads.iter_mut().enumerate() {
+                        y.write(Portable::new(), cols, |y| {
+                            y.fill(first + i);
+                            *head = y[0];
+                        });
+                    }
+                });
+            })
+        });
+        assert!(y.iter().enumerate().all(|(i, &y)| y == i / cols));
+    }
+}
+
+#[test]
+fn fresh_vectors_with_gaps_are_refused() {
+    assert!(std::panic::catch_unwind(|| fresh::<f32>(3, |_| {})).is_err());
+    let part = |count| {
+        move || {
+            fresh::<u8>(3, |y| {
+                zip((y,), |_, (mut y,)| y.write(Portable::new(), count, |y| y.fill(1)))
+            })
+        }
+    };
+    assert!(std::panic::catch_unwind(part(2)).is_err());
+    assert_eq!(part(3)(), [1; 3]);
+    assert!(std::panic::catch_unwind(part(4)).is_err());
+    assert!(fresh::<f32>(0, |_| {}).is_empty());
+    let stopped = || {
+        fresh::<u8>(5 * CHUNK, |y| {
+            zip((y,), |first, (mut y,)| {
+                y.write(Portable::new(), CHUNK, |_| assert!(first != CHUNK))
+            });
+        })
+    };
+    assert!(std::panic::catch_unwind(stopped).is_err());
 }

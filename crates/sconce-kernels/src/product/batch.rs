@@ -46,9 +46,10 @@ pub fn product_batch<'a, T: Element, B: Panels<T>>(
     let run = |(i, c): (usize, &mut [T])| {
         for (j, c) in c.chunks_exact_mut(size).enumerate() {
             let (a, b) = operands(i * bundle + j);
+            check((rows, cols), &a, &b);
             let c = MatMut::new(c, rows, cols);
-            check(&c, &a, &b);
-            driver::run(b.level().unwrap_or(level), c, a, &b, epilogue, false);
+            let finish = (epilogue.start(), epilogue);
+            driver::run(b.level().unwrap_or(level), c.into(), a, &b, finish, false);
         }
     };
     let large = c.len() / size * work >= PARALLEL_FROM;

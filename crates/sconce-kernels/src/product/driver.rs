@@ -10,6 +10,7 @@ use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 use crate::simd::{self, Element, Kernel, Level, Simd, Vector};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// The longest stretch of K that is multiplied before the sums go to memory.
@@ -34,6 +35,49 @@ const TASK: usize = 200_000;
 /// Tasks for each thread, if they are worth it: enough to even out what one thread lags behind.
 const TASKS_PER_THREAD: usize = 8;
 
+/// Where C goes: every element is written before it is read, unless the sums start from it.
+#[derive(Debug)]
+pub(super) struct Target<'a, T> {
+    start: *mut T,
+    rows: usize,
+    cols: usize,
+    /// From one row to the next.
+    step: usize,
+    life: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T: Copy> From<MatMut<'a, T>> for Target<'a, T> {
+    fn from(mut c: MatMut<'a, T>) -> Self {
+        Self {
+            start: c.as_mut_ptr(),
+            rows: c.rows(),
+            cols: c.cols(),
+            step: c.row_stride(),
+            life: PhantomData,
+        }
+    }
+}
+
+impl<'a, T> Target<'a, T> {
+    /// The first rows × cols elements of memory that holds nothing yet.
+    ///
+    /// # Panics
+    /// There aren't as many.
+    pub(super) fn blank(space: &'a mut [MaybeUninit<T>], rows: usize, cols: usize) -> Self {
+        assert!(
+            rows.checked_mul(cols).is_some_and(|size| size <= space.len()),
+            "a matrix reaches past its slice"
+        );
+        Self {
+            start: space.as_mut_ptr().cast(),
+            rows,
+            cols,
+            step: cols,
+            life: PhantomData,
+        }
+    }
+}
+
 /// What all tasks share.
 struct Job<'a, T: 'static, B, E> {
     c: *mut T,
@@ -42,6 +86,8 @@ struct Job<'a, T: 'static, B, E> {
     n: usize,
     a: MatRef<'a, T>,
     b: &'a B,
+    /// What `epilogue` said when it was asked, once.
+    start: Start<'a, T>,
     epilogue: &'a E,
     kernels: &'static Kernels<T>,
     life: PhantomData<&'a mut [T]>,
@@ -50,18 +96,26 @@ struct Job<'a, T: 'static, B, E> {
 // SAFETY: tasks write disjoint parts of C, and share the rest to read; T is a number.
 unsafe impl<T: Element, B: Sync, E: Sync> Sync for Job<'_, T, B, E> {}
 
-/// C = A·B; shapes have been checked.
+/// C = A·B; shapes have been checked. Every element of C is written; it is read only if `start` says so.
 pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     level: Level,
-    c: MatMut<'_, T>,
+    c: Target<'_, T>,
     a: MatRef<'_, T>,
     b: &B,
-    epilogue: &E,
+    (start, epilogue): (Start<'_, T>, &E),
     threads: bool,
 ) {
     let (m, k) = (a.rows(), a.cols());
-    if m == 0 || c.cols() == 0 {
+    if m == 0 || c.cols == 0 {
         return;
+    }
+    if let Start::Columns(values) = start {
+        assert!(
+            values.len() == c.cols,
+            "there are {} biases for {} columns",
+            values.len(),
+            c.cols
+        );
     }
     // Rows that every task would have to copy are copied once.
     if threads && m <= ROWS && a.col_stride() == 1 && crowds(a.row_stride() * size_of::<T>()) && k > 0 {
@@ -75,39 +129,32 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
                 c,
                 MatRef::strided(copy, m, k, step, 1),
                 b,
-                epilogue,
+                (start, epilogue),
                 threads,
             );
         });
     } else {
-        distribute(level, c, a, b, epilogue, threads);
+        distribute(level, c, a, b, (start, epilogue), threads);
     }
 }
 
 /// Cuts C into tasks.
 fn distribute<T: Element, B: Panels<T>, E: Epilogue<T>>(
     level: Level,
-    mut c: MatMut<'_, T>,
+    c: Target<'_, T>,
     a: MatRef<'_, T>,
     b: &B,
-    epilogue: &E,
+    (start, epilogue): (Start<'_, T>, &E),
     threads: bool,
 ) {
-    let (m, n) = (c.rows(), c.cols());
-    if let Start::Columns(values) = epilogue.start() {
-        assert!(
-            values.len() == n,
-            "there are {} biases for {n} columns",
-            values.len()
-        );
-    }
-    let (start, c_step, kernels) = (c.as_mut_ptr(), c.row_stride(), T::kernels(level));
+    let (m, n, kernels) = (c.rows, c.cols, T::kernels(level));
     let job = Job {
-        c: start,
-        c_step,
+        c: c.start,
+        c_step: c.step,
         n,
         a,
         b,
+        start,
         epilogue,
         kernels,
         life: PhantomData,
@@ -124,7 +171,7 @@ fn distribute<T: Element, B: Panels<T>, E: Epilogue<T>>(
                 rows: a.cols(),
                 cols: n,
             };
-            distribute(level, c, a, &ready, epilogue, threads);
+            distribute(level, c, a, &ready, (start, epilogue), threads);
         });
     }
     parallel::tasks(down * across, |i| {
@@ -271,6 +318,7 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
             n,
             a,
             b,
+            start: first,
             epilogue,
             kernels,
             ..
@@ -308,11 +356,7 @@ impl<T: Element, B: Panels<T>, E: Epilogue<T>> Task<'_, '_, T, B, E> {
                 let height = height.min(rows.end - row);
                 // SAFETY: (row, col) is an element of C, whose rows × columns of this task nobody else touches.
                 let target = unsafe { c.add(row * c_step + col) };
-                let start = if depth.start > 0 {
-                    Start::Existing
-                } else {
-                    epilogue.start()
-                };
+                let start = if depth.start > 0 { Start::Existing } else { first };
                 let whole = cols == width;
                 let (start, start_step) = match start {
                     Start::Zero => (std::ptr::null(), 0),

@@ -66,7 +66,8 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     let part = |i: usize, sum: &mut [T]| {
         let k = i * k / PARTS..(i + 1) * k / PARTS;
         let a = MatRef::strided(a.from(0, k.start), m, k.len(), a.row_stride(), a.col_stride());
-        driver::run(level, MatMut::new(sum, m, n), a, &Part { b, k }, &Plain, false);
+        let sum = MatMut::new(sum, m, n).into();
+        driver::run(level, sum, a, &Part { b, k }, (Start::Zero, &Plain), false);
     };
     if threads {
         parallel::for_each(sums.chunks_exact_mut(m * n).enumerate().collect(), |(i, sum)| {

@@ -86,9 +86,13 @@ fn check<T: Element>(m: usize, k: usize, n: usize) {
         c.fill(T::of(f64::NAN));
         product_serial(MatMut::new(&mut c, m, n), left, &Right(&Lazy(right)), &Plain);
         assert_eq!(c, plain, "{what}: a packer on the right");
-        c.fill(T::of(f64::NAN));
-        product(MatMut::new(&mut c, m, n), left, &right, &Plain);
-        assert_near(&c, &exact, k, &what);
+        assert_eq!(product_vec(left, &packed, &Plain), plain, "{what}: a new vector");
+        assert_eq!(
+            product_vec(left, &packed, &Accumulate),
+            plain,
+            "{what}: a new vector, added to"
+        );
+        assert_near(&product_vec(left, &right, &Plain), &exact, k, &what);
 
         // Into a wider matrix, whose other columns stay as they are.
         let mut wide = values::<T>(m * lead_c, 2);

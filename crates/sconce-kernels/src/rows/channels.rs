@@ -4,11 +4,8 @@ use super::fold;
 use crate::parallel::{self, Rows};
 use crate::simd::{self, Element, Kernel, Simd, Vector};
 
-/// Elements of a stretch of one channel's values that lie together.
-type Axes = (usize, usize, usize);
-
-/// The most blocks of samples, where a channel has a single position in each.
-const BLOCKS: usize = 32;
+/// Samples, channels, positions.
+pub(super) type Axes = (usize, usize, usize);
 
 /// Mean and biased variance of each channel, over samples and positions.
 ///
@@ -147,8 +144,7 @@ fn in_blocks<R: Send>(
     channels: usize,
     map: impl Fn(std::ops::Range<usize>) -> R + Sync,
 ) -> Vec<R> {
-    let least = (parallel::CHUNK / channels.max(1)).max(1);
-    let block = samples.div_ceil(BLOCKS).max(least);
+    let block = super::block(samples, channels);
     let mut results: Vec<Option<R>> = (0..samples.div_ceil(block)).map(|_| None).collect();
     let run =
         |(i, result): (usize, &mut Option<R>)| *result = Some(map(i * block..samples.min((i + 1) * block)));

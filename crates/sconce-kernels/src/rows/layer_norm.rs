@@ -1,53 +1,63 @@
 //! Layer norm over the last axis, forward and backward.
 
-use super::folds;
 use super::moments::row_moments;
-use crate::parallel::{self, Rows};
+use super::{folds, map, map_and_add};
+use crate::parallel::{self, BlankPart, Rows, in_order};
 use crate::simd::{self, Element, Kernel, Simd, Vector};
+
+/// What [`layer_norm`] computes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNorm<T> {
+    /// The output: rows × columns.
+    pub y: Vec<T>,
+    /// Each row's mean, for the backward pass.
+    pub mean: Vec<T>,
+    /// Each row's 1/√(Var\[x\] + eps), for the backward pass.
+    pub rstd: Vec<T>,
+}
 
 /// y = (x − E\[x\]) / √(Var\[x\] + eps) · weight + bias in every row of `cols` elements.
 ///
-/// Each row's mean and 1/√(Var\[x\] + eps) go to `mean` and `rstd`, for the backward pass.
-///
 /// # Panics
-/// The slices don't agree in their number of rows or columns.
-#[allow(clippy::too_many_arguments, reason = "three outputs, three inputs")]
+/// The slice isn't whole rows, or a parameter isn't a row.
 pub fn layer_norm<T: Element>(
-    y: &mut [T],
     x: &[T],
     cols: usize,
     weight: Option<&[T]>,
     bias: Option<&[T]>,
     eps: f64,
-    mean: &mut [T],
-    rstd: &mut [T],
-) {
+) -> LayerNorm<T> {
     for parameter in [weight, bias].into_iter().flatten() {
         assert!(
             parameter.len() == cols,
             "a parameter's length isn't the number of columns"
         );
     }
-    parallel::zip_rows(
-        cols,
-        (Rows(y, cols), Rows(x, cols), mean, rstd),
-        |_, (y, x, mean, rstd)| {
-            simd::dispatch(Forward {
-                y,
-                x,
-                cols,
-                weight,
-                bias,
-                eps,
-                mean,
-                rstd,
-            });
-        },
-    );
+    let rows = x.len() / cols.max(1);
+    let (mut mean, mut rstd) = (vec![T::ZERO; rows], vec![T::ZERO; rows]);
+    let y = parallel::fresh(x.len(), |y| {
+        parallel::zip_rows(
+            cols,
+            (Rows(y, cols), Rows(x, cols), &mut mean[..], &mut rstd[..]),
+            |_, (y, x, mean, rstd)| {
+                simd::dispatch(Forward {
+                    y,
+                    x,
+                    cols,
+                    weight,
+                    bias,
+                    eps,
+                    mean,
+                    rstd,
+                });
+            },
+        );
+    });
+    LayerNorm { y, mean, rstd }
 }
 
-struct Forward<'a, T> {
-    y: &'a mut [T],
+struct Forward<'a, T: 'static> {
+    y: BlankPart<'a, T>,
     x: &'a [T],
     cols: usize,
     weight: Option<&'a [T]>,
@@ -63,7 +73,7 @@ impl<T: Element> Kernel for Forward<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self {
-            y,
+            mut y,
             x,
             cols,
             weight,
@@ -72,74 +82,79 @@ impl<T: Element> Kernel for Forward<'_, T> {
             mean,
             rstd,
         } = self;
-        let rows = y
-            .chunks_exact_mut(cols)
-            .zip(x.chunks_exact(cols))
-            .zip(mean.iter_mut().zip(rstd));
-        for ((y, x), (mean, rstd)) in rows {
+        for (i, (mean, rstd)) in mean.iter_mut().zip(rstd).enumerate() {
+            let row = i * cols..(i + 1) * cols;
+            let x = &x[row];
             let var;
             (*mean, var) = row_moments(s, x);
             *rstd = T::ONE / (var + T::of(eps)).root();
-            let (m, r) = (s.splat(*mean), s.splat(*rstd));
-            match (weight, bias) {
-                (Some(w), Some(b)) => {
-                    simd::map3(
-                        s,
-                        y,
-                        x,
-                        w,
-                        b,
-                        #[inline(always)]
-                        |x: T::Vector<S>, w: T::Vector<S>, b: T::Vector<S>| ((x - m) * r).mul_add(w, b),
-                    );
-                }
-                (Some(w), None) => {
-                    simd::map2(
-                        s,
-                        y,
-                        x,
-                        w,
-                        #[inline(always)]
-                        |x: T::Vector<S>, w: T::Vector<S>| (x - m) * r * w,
-                    );
-                }
-                (None, Some(b)) => {
-                    simd::map2(
-                        s,
-                        y,
-                        x,
-                        b,
-                        #[inline(always)]
-                        |x: T::Vector<S>, b: T::Vector<S>| (x - m).mul_add(r, b),
-                    );
-                }
-                (None, None) => simd::map1(
-                    s,
-                    y,
-                    x,
-                    #[inline(always)]
-                    |x: T::Vector<S>| (x - m) * r,
-                ),
-            }
+            y.write(
+                s,
+                cols,
+                #[inline(always)]
+                |y| affine(s, y, x, (*mean, *rstd), weight, bias),
+            );
         }
     }
 }
 
-/// Which gradients [`layer_norm_backward`] writes: those that are `Some`.
-#[derive(Debug, Default)]
-pub struct LayerNormGradients<'a, T> {
-    /// Of the input: rows × columns.
-    pub dx: Option<&'a mut [T]>,
-    /// Of the weight: a value a column.
-    pub dweight: Option<&'a mut [T]>,
-    /// Of the bias: a value a column.
-    pub dbias: Option<&'a mut [T]>,
+/// y = (x − mean)·rstd·weight + bias for one row.
+#[inline(always)]
+fn affine<T: Element, S: Simd>(
+    s: S,
+    y: &mut [T],
+    x: &[T],
+    (mean, rstd): (T, T),
+    weight: Option<&[T]>,
+    bias: Option<&[T]>,
+) {
+    let (m, r) = (s.splat(mean), s.splat(rstd));
+    match (weight, bias) {
+        (Some(w), Some(b)) => map(
+            s,
+            y,
+            [x, w, b],
+            1,
+            #[inline(always)]
+            |[x, w, b]: [T::Vector<S>; 3]| ((x - m) * r).mul_add(w, b),
+        ),
+        (Some(w), None) => map(
+            s,
+            y,
+            [x, w],
+            1,
+            #[inline(always)]
+            |[x, w]: [T::Vector<S>; 2]| (x - m) * r * w,
+        ),
+        (None, Some(b)) => map(
+            s,
+            y,
+            [x, b],
+            1,
+            #[inline(always)]
+            |[x, b]: [T::Vector<S>; 2]| (x - m).mul_add(r, b),
+        ),
+        (None, None) => map(
+            s,
+            y,
+            [x],
+            1,
+            #[inline(always)]
+            |[x]: [T::Vector<S>; 1]| (x - m) * r,
+        ),
+    }
 }
 
-/// The most blocks of rows whose sums are then added up: fixed, so that the bits don't depend on the number of threads.
-const BLOCKS: usize = 32;
+/// The gradients of [`layer_norm`]: those that were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNormGradients<T> {
+    /// Of the input: rows × columns.
+    pub dx: Option<Vec<T>>,
+    /// Of the weight and of the bias: a value a column each.
+    pub parameters: Option<(Vec<T>, Vec<T>)>,
+}
 
-/// The gradients of [`layer_norm`], from its input and the statistics that it gave.
+/// The gradients of [`layer_norm`], from its input and the statistics that it gave: the input's, the parameters', or both.
 ///
 /// With x̂ = (x − mean)·rstd and g = dy·weight: dx = rstd·(g − E\[g\] − x̂·E\[g·x̂\]), dweight = Σ dy·x̂ and dbias = Σ dy
 /// over all rows.
@@ -147,83 +162,60 @@ const BLOCKS: usize = 32;
 /// # Panics
 /// The slices don't agree in their number of rows or columns.
 pub fn layer_norm_backward<T: Element>(
-    gradients: LayerNormGradients<'_, T>,
+    (input, parameters): (bool, bool),
     dy: &[T],
     x: &[T],
     cols: usize,
     weight: Option<&[T]>,
     mean: &[T],
     rstd: &[T],
-) {
-    let LayerNormGradients { dx, dweight, dbias } = gradients;
-    let rows = mean.len();
-    let whole = |slice: &[T]| slice.len() == rows * cols;
+) -> LayerNormGradients<T> {
     assert!(
-        rstd.len() == rows && whole(dy) && whole(x),
-        "slices that go in lock-step differ in length"
+        weight.is_none_or(|weight| weight.len() == cols),
+        "a parameter's length isn't the number of columns"
     );
-    assert!(
-        dx.as_deref().is_none_or(whole),
-        "the gradient's length isn't the input's"
-    );
-    for parameter in [weight, dweight.as_deref(), dbias.as_deref()]
-        .into_iter()
-        .flatten()
-    {
-        assert!(
-            parameter.len() == cols,
-            "a parameter's length isn't the number of columns"
-        );
-    }
-    let sums_wanted = dweight.is_some() || dbias.is_some();
-    if rows == 0 || cols == 0 {
-        [dweight, dbias]
-            .into_iter()
-            .flatten()
-            .for_each(|sum| sum.fill(T::ZERO));
-        return;
-    }
-
-    let block = rows.div_ceil(BLOCKS);
-    let count = rows.div_ceil(block);
-    let mut partial = vec![T::ZERO; if sums_wanted { 2 * count * cols } else { 0 }];
-    let mut sums = partial.chunks_exact_mut(2 * cols);
-    let mut dx = dx.map(|dx| dx.chunks_mut(block * cols));
-    let blocks = (0..count).map(|i| {
-        let rows = i * block..rows.min((i + 1) * block);
-        let elements = rows.start * cols..rows.end * cols;
-        Backward {
-            dx: dx.as_mut().and_then(Iterator::next),
-            sums: sums.next(),
-            dy: &dy[elements.clone()],
-            x: &x[elements],
+    let block = super::block(mean.len(), cols);
+    let parts = (Rows(dy, cols), Rows(x, cols), mean, rstd);
+    let backward = |dx: Option<BlankPart<'_, T>>, (dy, x, mean, rstd): Slices<'_, T>| {
+        let mut sums = vec![T::ZERO; if parameters { 2 * cols } else { 0 }];
+        simd::dispatch(Backward {
+            dx,
+            sums: parameters.then_some(&mut sums[..]),
+            dy,
+            x,
             cols,
             weight,
-            mean: &mean[rows.clone()],
-            rstd: &rstd[rows],
-        }
+            mean,
+            rstd,
+        });
+        sums
+    };
+    let add = |mut total: Vec<T>, sums: Vec<T>| {
+        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        total
+    };
+    let (mut dx, mut sums) = (None, None);
+    if input {
+        dx = Some(parallel::fresh(x.len(), |dx| {
+            let all = (Rows(dx, cols), parts);
+            sums = in_order(all, block, cols, |_, (dx, parts)| backward(Some(dx), parts), add);
+        }));
+    } else if parameters {
+        sums = in_order(parts, block, cols, |_, parts| backward(None, parts), add);
+    }
+    let parameters = parameters.then(|| {
+        let mut dweight = sums.unwrap_or_else(|| vec![T::ZERO; 2 * cols]);
+        let dbias = dweight.split_off(cols);
+        (dweight, dbias)
     });
-    if rows * cols < parallel::THRESHOLD {
-        blocks.for_each(simd::dispatch);
-    } else {
-        parallel::for_each(blocks.collect(), simd::dispatch);
-    }
-
-    let (mut dweight, mut dbias) = (dweight, dbias);
-    for (which, total) in [&mut dweight, &mut dbias].into_iter().enumerate() {
-        if let Some(total) = total {
-            total.fill(T::ZERO);
-            for sums in partial.chunks_exact(2 * cols) {
-                for (total, &sum) in total.iter_mut().zip(&sums[which * cols..]) {
-                    *total += sum;
-                }
-            }
-        }
-    }
+    LayerNormGradients { dx, parameters }
 }
 
-struct Backward<'a, T> {
-    dx: Option<&'a mut [T]>,
+/// dy, x, mean and 1/√(var + eps) of some rows.
+type Slices<'a, T> = (&'a [T], &'a [T], &'a [T], &'a [T]);
+
+struct Backward<'a, T: 'static> {
+    dx: Option<BlankPart<'a, T>>,
     /// Σ dy·x̂, then Σ dy.
     sums: Option<&'a mut [T]>,
     dy: &'a [T],
@@ -239,86 +231,132 @@ impl<T: Element> Kernel for Backward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let (cols, lanes) = (self.cols, s.lanes::<T>());
-        let whole = cols - cols % lanes;
+        let cols = self.cols;
         // One row at a time: rows of a power of two would crowd into the same sets of the cache.
         for i in 0..self.mean.len() {
             let elements = i * cols..(i + 1) * cols;
-            let (x, dy) = (&self.x[elements.clone()], &self.dy[elements.clone()]);
-            let (mean, rstd) = (s.splat(self.mean[i]), s.splat(self.rstd[i]));
-            // rstd·(g − E[g] − x̂·E[g·x̂]) = rstd·g − shift − (x − mean)·slope
-            let (mut shift, mut slope) = (s.splat(T::ZERO), s.splat(T::ZERO));
-            if self.dx.is_some() {
-                let [sum, dot] = match self.weight {
-                    Some(w) => folds(
-                        s,
-                        [x, dy, w],
-                        #[inline(always)]
-                        |[x, dy, w]: [T::Vector<S>; 3]| [dy * w, dy * w * (x - mean)],
-                    ),
-                    None => folds(
-                        s,
-                        [x, dy],
-                        #[inline(always)]
-                        |[x, dy]: [T::Vector<S>; 2]| [dy, dy * (x - mean)],
-                    ),
-                };
-                let count = s.constant::<T>(cols as f64);
-                shift = s.splat(sum) / count * rstd;
-                slope = s.splat(dot) / count * rstd * rstd * rstd;
-            }
-            let mut row = Row {
-                x,
-                dy,
-                mean,
-                rstd,
-                shift,
-                slope,
+            let row = Row {
+                x: &self.x[elements.clone()],
+                dy: &self.dy[elements],
                 weight: self.weight,
-                dx: self.dx.as_deref_mut().map(|dx| &mut dx[elements]),
-                sums: self.sums.as_deref_mut().map(|sums| sums.split_at_mut(cols)),
+                mean: self.mean[i],
+                rstd: self.rstd[i],
             };
-            for start in (0..whole).step_by(lanes) {
-                row.step(s, start, lanes);
-            }
-            if whole < cols {
-                row.step(s, whole, cols - whole);
+            let sums = self.sums.as_deref_mut().map(|sums| sums.split_at_mut(cols));
+            match &mut self.dx {
+                Some(dx) => {
+                    let line = row.line(s);
+                    dx.write(
+                        s,
+                        cols,
+                        #[inline(always)]
+                        |dx| row.input(s, line, dx, sums),
+                    );
+                }
+                None => row.parameters(s, sums),
             }
         }
     }
 }
 
-/// What the second pass over a row works on.
-struct Row<'a, T: Element, S: Simd> {
+/// A row in the backward pass.
+struct Row<'a, T> {
     x: &'a [T],
     dy: &'a [T],
-    mean: T::Vector<S>,
-    rstd: T::Vector<S>,
-    shift: T::Vector<S>,
-    slope: T::Vector<S>,
     weight: Option<&'a [T]>,
-    dx: Option<&'a mut [T]>,
-    sums: Option<(&'a mut [T], &'a mut [T])>,
+    mean: T,
+    rstd: T,
 }
 
-impl<T: Element, S: Simd> Row<'_, T, S> {
-    /// `count` columns from `start` on: a vector, or what is left at the end.
+impl<T: Element> Row<'_, T> {
+    /// shift and slope in dx = rstd·((g − shift) − (x − mean)·slope), which is rstd·(g − E\[g\] − x̂·E\[g·x̂\]) and 0 in a
+    /// row of one element.
     #[inline(always)]
-    fn step(&mut self, s: S, start: usize, count: usize) {
-        let columns = start..start + count;
-        let d = s.load::<T>(&self.x[columns.clone()]) - self.mean;
-        let dy = s.load::<T>(&self.dy[columns.clone()]);
-        if let Some(dx) = &mut self.dx {
-            let weight = self
-                .weight
-                .map_or(s.splat(T::ONE), |weight| s.load::<T>(&weight[columns.clone()]));
-            let g = (dy * weight).mul_add(self.rstd, -self.shift);
-            d.neg_mul_add(self.slope, g).store(&mut dx[columns.clone()]);
-        }
-        if let Some((weight, bias)) = &mut self.sums {
-            let (weight, bias) = (&mut weight[columns.clone()], &mut bias[columns]);
-            (dy * self.rstd).mul_add(d, s.load::<T>(weight)).store(weight);
-            (dy + s.load::<T>(bias)).store(bias);
+    fn line<S: Simd>(&self, s: S) -> (T, T) {
+        let mean = s.splat(self.mean);
+        let [sum, dot] = match self.weight {
+            Some(w) => folds(
+                s,
+                [self.x, self.dy, w],
+                #[inline(always)]
+                |[x, dy, w]: [T::Vector<S>; 3]| [dy * w, dy * w * (x - mean)],
+            ),
+            None => folds(
+                s,
+                [self.x, self.dy],
+                #[inline(always)]
+                |[x, dy]: [T::Vector<S>; 2]| [dy, dy * (x - mean)],
+            ),
+        };
+        let count = T::of(self.x.len() as f64);
+        (sum / count, dot / count * self.rstd * self.rstd)
+    }
+
+    /// The input's gradient; and the parameters', added to their sums.
+    #[inline(always)]
+    fn input<S: Simd>(&self, s: S, (shift, slope): (T, T), dx: &mut [T], sums: Option<(&mut [T], &mut [T])>) {
+        let (mean, rstd) = (s.splat(self.mean), s.splat(self.rstd));
+        let line = [s.splat(shift), s.splat(slope), rstd];
+        match (self.weight, sums) {
+            (Some(w), Some((dweight, dbias))) => map_and_add(
+                s,
+                [dx, dweight, dbias],
+                1,
+                [self.x, self.dy, w],
+                2,
+                #[inline(always)]
+                |[x, dy, w]: [T::Vector<S>; 3]| {
+                    [on_line(x - mean, dy * w, line), (x - mean) * (dy * rstd), dy]
+                },
+            ),
+            (None, Some((dweight, dbias))) => map_and_add(
+                s,
+                [dx, dweight, dbias],
+                1,
+                [self.x, self.dy],
+                2,
+                #[inline(always)]
+                |[x, dy]: [T::Vector<S>; 2]| [on_line(x - mean, dy, line), (x - mean) * (dy * rstd), dy],
+            ),
+            (Some(w), None) => map(
+                s,
+                dx,
+                [self.x, self.dy, w],
+                2,
+                #[inline(always)]
+                |[x, dy, w]: [T::Vector<S>; 3]| on_line(x - mean, dy * w, line),
+            ),
+            (None, None) => map(
+                s,
+                dx,
+                [self.x, self.dy],
+                2,
+                #[inline(always)]
+                |[x, dy]: [T::Vector<S>; 2]| on_line(x - mean, dy, line),
+            ),
         }
     }
+
+    /// The parameters' gradients alone, added to their sums.
+    #[inline(always)]
+    fn parameters<S: Simd>(&self, s: S, sums: Option<(&mut [T], &mut [T])>) {
+        let (mean, rstd) = (s.splat(self.mean), s.splat(self.rstd));
+        if let Some((dweight, dbias)) = sums {
+            map_and_add(
+                s,
+                [dweight, dbias],
+                0,
+                [self.x, self.dy],
+                2,
+                #[inline(always)]
+                |[x, dy]: [T::Vector<S>; 2]| [(x - mean) * (dy * rstd), dy],
+            );
+        }
+    }
+}
+
+/// rstd·((g − shift) − d·slope)
+#[inline(always)]
+fn on_line<V: Vector>(d: V, g: V, [shift, slope, rstd]: [V; 3]) -> V {
+    d.neg_mul_add(slope, g - shift) * rstd
 }

@@ -1,7 +1,7 @@
 //! Softmax and its logarithm, over the last axis.
 
-use super::{fold, largest};
-use crate::parallel::{self, Rows};
+use super::{fold, largest, map};
+use crate::parallel::{self, BlankPart, Rows};
 use crate::simd::{self, Element, Kernel, Simd, Vector};
 use std::marker::PhantomData;
 
@@ -20,12 +20,13 @@ impl Row for Softmax {
     #[inline(always)]
     fn row<T: Element, S: Simd>(s: S, out: &mut [T], x: &[T], _: &[T]) {
         let max = s.splat(largest(s, x));
-        simd::map1(
+        map(
             s,
             out,
-            x,
+            [x],
+            1,
             #[inline(always)]
-            |x: T::Vector<S>| (x - max).exp(),
+            |[x]: [T::Vector<S>; 1]| (x - max).exp(),
         );
         // A separate pass: the exponentials are in the cache, and surplus lanes of the last vector don't count.
         let sum = fold(
@@ -52,12 +53,13 @@ impl Row for LogSoftmax {
             |[x]: [T::Vector<S>; 1]| (x - max).exp(),
         );
         let log = s.constant::<T>(sum.wide().ln());
-        simd::map1(
+        map(
             s,
             out,
-            x,
+            [x],
+            1,
             #[inline(always)]
-            |x: T::Vector<S>| (x - max) - log,
+            |[x]: [T::Vector<S>; 1]| (x - max) - log,
         );
     }
 }
@@ -71,13 +73,13 @@ impl Row for SoftmaxBackward {
             #[inline(always)]
             |[y, dy]: [T::Vector<S>; 2]| y * dy,
         ));
-        simd::map2(
+        map(
             s,
             out,
-            y,
-            dy,
+            [y, dy],
+            0,
             #[inline(always)]
-            |y: T::Vector<S>, dy: T::Vector<S>| y * (dy - dot),
+            |[y, dy]: [T::Vector<S>; 2]| y * (dy - dot),
         );
     }
 }
@@ -91,20 +93,20 @@ impl Row for LogSoftmaxBackward {
             #[inline(always)]
             |[dy]: [T::Vector<S>; 1]| dy,
         ));
-        simd::map2(
+        map(
             s,
             out,
-            y,
-            dy,
+            [y, dy],
+            2,
             #[inline(always)]
-            |y: T::Vector<S>, dy: T::Vector<S>| y.exp().neg_mul_add(sum, dy),
+            |[y, dy]: [T::Vector<S>; 2]| y.exp().neg_mul_add(sum, dy),
         );
     }
 }
 
 /// Some rows.
-struct Block<'a, T, R> {
-    out: &'a mut [T],
+struct Block<'a, T: 'static, R> {
+    out: BlankPart<'a, T>,
     a: &'a [T],
     b: &'a [T],
     cols: usize,
@@ -117,68 +119,72 @@ impl<T: Element, R: Row> Kernel for Block<'_, T, R> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self {
-            out,
+            mut out,
             a,
             b,
             cols,
             row: _,
         } = self;
-        for ((out, a), b) in out
-            .chunks_exact_mut(cols)
-            .zip(a.chunks_exact(cols))
-            .zip(b.chunks_exact(cols))
-        {
-            R::row(s, out, a, b);
+        for i in 0..a.len() / cols {
+            let row = i * cols..(i + 1) * cols;
+            out.write(
+                s,
+                cols,
+                #[inline(always)]
+                |out| R::row(s, out, &a[row.clone()], &b[row]),
+            );
         }
     }
 }
 
-fn run<R: Row, T: Element>(out: &mut [T], a: &[T], b: &[T], cols: usize) {
-    parallel::zip_rows(
-        cols,
-        (Rows(out, cols), Rows(a, cols), Rows(b, cols)),
-        |_, (out, a, b)| {
-            simd::dispatch(Block {
-                out,
-                a,
-                b,
-                cols,
-                row: PhantomData::<R>,
-            });
-        },
-    );
+fn run<R: Row, T: Element>(a: &[T], b: &[T], cols: usize) -> Vec<T> {
+    parallel::fresh(a.len(), |out| {
+        parallel::zip_rows(
+            cols,
+            (Rows(out, cols), Rows(a, cols), Rows(b, cols)),
+            |_, (out, a, b)| {
+                simd::dispatch(Block {
+                    out,
+                    a,
+                    b,
+                    cols,
+                    row: PhantomData::<R>,
+                });
+            },
+        );
+    })
 }
 
-/// outᵢ = e^xᵢ / Σⱼ e^xⱼ in every row of `cols` elements.
+/// e^xᵢ / Σⱼ e^xⱼ in every row of `cols` elements.
 ///
 /// A row that is −∞ throughout, or holds a NaN or +∞, becomes NaN, as in PyTorch.
 ///
 /// # Panics
-/// The slices differ in length, or aren't whole rows.
-pub fn softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
-    run::<Softmax, T>(out, x, x, cols);
+/// The slice isn't whole rows.
+pub fn softmax<T: Element>(x: &[T], cols: usize) -> Vec<T> {
+    run::<Softmax, T>(x, x, cols)
 }
 
-/// outᵢ = xᵢ − ln Σⱼ e^xⱼ in every row of `cols` elements; special values as in [`softmax`].
+/// xᵢ − ln Σⱼ e^xⱼ in every row of `cols` elements; special values as in [`softmax`].
 ///
 /// # Panics
-/// The slices differ in length, or aren't whole rows.
-pub fn log_softmax<T: Element>(out: &mut [T], x: &[T], cols: usize) {
-    run::<LogSoftmax, T>(out, x, x, cols);
+/// The slice isn't whole rows.
+pub fn log_softmax<T: Element>(x: &[T], cols: usize) -> Vec<T> {
+    run::<LogSoftmax, T>(x, x, cols)
 }
 
 /// The gradient of [`softmax`]'s input, from its output y: dxᵢ = yᵢ·(dyᵢ − Σⱼ yⱼ·dyⱼ).
 ///
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
-pub fn softmax_backward<T: Element>(dx: &mut [T], y: &[T], dy: &[T], cols: usize) {
-    run::<SoftmaxBackward, T>(dx, y, dy, cols);
+pub fn softmax_backward<T: Element>(y: &[T], dy: &[T], cols: usize) -> Vec<T> {
+    run::<SoftmaxBackward, T>(y, dy, cols)
 }
 
 /// The gradient of [`log_softmax`]'s input, from its output y: dxᵢ = dyᵢ − e^yᵢ·Σⱼ dyⱼ.
 ///
 /// # Panics
 /// The slices differ in length, or aren't whole rows.
-pub fn log_softmax_backward<T: Element>(dx: &mut [T], y: &[T], dy: &[T], cols: usize) {
-    run::<LogSoftmaxBackward, T>(dx, y, dy, cols);
+pub fn log_softmax_backward<T: Element>(y: &[T], dy: &[T], cols: usize) -> Vec<T> {
+    run::<LogSoftmaxBackward, T>(y, dy, cols)
 }

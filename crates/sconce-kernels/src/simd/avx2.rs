@@ -51,6 +51,16 @@ impl Simd for Avx2 {
         // SAFETY: every x86-64 processor has it, and it never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
+
+    #[inline(always)]
+    unsafe fn stream_line(self, from: *const u8, to: *mut u8) {
+        // SAFETY: the token proves the features; the caller vouches for the addresses.
+        unsafe {
+            for half in [0, super::LINE / 2] {
+                _mm256_stream_si256(to.add(half).cast(), _mm256_loadu_si256(from.add(half).cast()));
+            }
+        }
+    }
 }
 
 /// Eight `f32`.

@@ -56,6 +56,12 @@ impl Simd for Avx512 {
         // SAFETY: every x86-64 processor has it, and it never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
+
+    #[inline(always)]
+    unsafe fn stream_line(self, from: *const u8, to: *mut u8) {
+        // SAFETY: the token proves the features; the caller vouches for the addresses.
+        unsafe { _mm512_stream_si512(to.cast(), _mm512_loadu_si512(from.cast())) }
+    }
 }
 
 /// Sixteen `f32`.

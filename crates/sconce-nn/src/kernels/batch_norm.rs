@@ -3,8 +3,7 @@
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use sconce_kernels::simd::{self, Element, Kernel, Simd, Vector};
-use sconce_kernels::{parallel, rows};
+use sconce_kernels::rows;
 
 /// Mean and biased variance of each channel of x `[batch, channels, *positions]`.
 pub(crate) fn stats<T: Real>(x: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -83,24 +82,14 @@ impl<T: Real> Function for Normalise<T> {
         let input = &inputs[0];
         let shape = Channels::of(input)?;
         let x = cpu::slice::<T>(input)?;
-        let affine = match inputs {
-            [_, weight, bias] => Some((cpu::slice::<T>(weight)?, cpu::slice::<T>(bias)?)),
-            _ => None,
-        };
-        let mut y = vec![T::ZERO; x.len()];
-        shape.each_run(&mut y, &x, |channel, y, x| {
-            let (mut scale, mut shift) = (self.scale[channel], T::ZERO);
-            if let Some((weight, bias)) = &affine {
-                (scale, shift) = (scale * weight[channel], bias[channel]);
+        let zeros = vec![T::ZERO; shape.channels];
+        let y = match inputs {
+            [_, weight, bias] => {
+                let scale = product(&self.scale, &cpu::slice::<T>(weight)?);
+                rows::channel_affine(&x, shape.dims(), &self.mean, &scale, &cpu::slice::<T>(bias)?)
             }
-            simd::dispatch(Line {
-                y,
-                x,
-                centre: self.mean[channel],
-                scale,
-                shift,
-            });
-        });
+            _ => rows::channel_affine(&x, shape.dims(), &self.mean, &self.scale, &zeros),
+        };
         Ok((
             vec![Output::new(y, input.shape())?],
             (input.clone(), inputs.get(1).cloned()),
@@ -118,34 +107,26 @@ impl<T: Real> Function for Normalise<T> {
         let grad = grad.contiguous()?;
         let shape = Channels::of(input)?;
         let (x, g) = (cpu::slice::<T>(input)?, cpu::slice::<T>(&grad)?);
-        let weights = weight.as_ref().map(cpu::slice::<T>).transpose()?;
         let (mut sums, mut products) = (vec![T::ZERO; shape.channels], vec![T::ZERO; shape.channels]);
         rows::channel_sums(&g, &x, &self.mean, shape.dims(), &mut sums, &mut products);
-        products
-            .iter_mut()
-            .zip(&self.scale)
-            .for_each(|(product, scale)| *product *= *scale);
+        let products = product(&products, &self.scale);
         let dx = if ctx.wants(0) {
-            let n = T::of(shape.count() as f64);
-            let mut dx = vec![T::ZERO; x.len()];
-            shape.each_pair(&mut dx, &x, &g, |channel, dx, x, g| {
-                let (mean, scale) = (self.mean[channel], self.scale[channel]);
-                let factor = weights.as_ref().map_or(scale, |weights| weights[channel] * scale);
-                let (constant, slope) = if self.stats_of_x {
-                    (sums[channel] / n, products[channel] / n * scale)
-                } else {
-                    (T::ZERO, T::ZERO)
-                };
-                simd::dispatch(InputGradient {
-                    dx,
-                    x,
-                    g,
-                    mean,
-                    factor,
-                    constant,
-                    slope,
-                });
-            });
+            let factor = match weight {
+                Some(weight) => product(&self.scale, &cpu::slice::<T>(weight)?),
+                None => self.scale.clone(),
+            };
+            let share = if self.stats_of_x {
+                T::ONE / T::of(shape.count() as f64)
+            } else {
+                T::ZERO
+            };
+            let constant: Vec<T> = sums.iter().map(|&sum| sum * share).collect();
+            let slope: Vec<T> = product(&products, &self.scale)
+                .iter()
+                .map(|&dot| dot * share)
+                .collect();
+            let dx =
+                rows::channel_affine_backward(&g, &x, shape.dims(), &self.mean, &factor, &constant, &slope);
             Some(Tensor::from_vec(dx, input.shape(), input.device())?)
         } else {
             None
@@ -188,79 +169,8 @@ impl Channels {
     fn dims(&self) -> (usize, usize, usize) {
         (self.batch, self.channels, self.positions)
     }
-
-    fn each_run<T: Element>(&self, out: &mut [T], x: &[T], f: impl Fn(usize, &mut [T], &[T]) + Sync) {
-        self.each_pair(out, x, x, |channel, out, x, _| f(channel, out, x));
-    }
-
-    /// Walks the runs of three tensors of this shape in lock-step, in parallel.
-    fn each_pair<T: Element>(
-        &self,
-        out: &mut [T],
-        x: &[T],
-        g: &[T],
-        f: impl Fn(usize, &mut [T], &[T], &[T]) + Sync,
-    ) {
-        use parallel::Rows;
-        let width = self.positions;
-        if width == 0 {
-            return;
-        }
-        parallel::zip_rows(
-            width,
-            (Rows(out, width), Rows(x, width), Rows(g, width)),
-            |first, (out, x, g)| {
-                let runs = out
-                    .chunks_exact_mut(width)
-                    .zip(x.chunks_exact(width))
-                    .zip(g.chunks_exact(width));
-                for (i, ((out, x), g)) in runs.enumerate() {
-                    f((first + i) % self.channels, out, x, g);
-                }
-            },
-        );
-    }
 }
 
-/// y = (x − centre)·scale + shift
-struct Line<'a, T> {
-    y: &'a mut [T],
-    x: &'a [T],
-    centre: T,
-    scale: T,
-    shift: T,
-}
-
-impl<T: Real> Kernel for Line<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (centre, scale, shift) = (s.splat(self.centre), s.splat(self.scale), s.splat(self.shift));
-        simd::map1(s, self.y, self.x, |x| (x - centre).mul_add(scale, shift));
-    }
-}
-
-/// dx = factor·(g − constant − slope·(x − mean))
-struct InputGradient<'a, T> {
-    dx: &'a mut [T],
-    x: &'a [T],
-    g: &'a [T],
-    mean: T,
-    factor: T,
-    constant: T,
-    slope: T,
-}
-
-impl<T: Real> Kernel for InputGradient<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (mean, factor) = (s.splat(self.mean), s.splat(self.factor));
-        let (constant, slope) = (s.splat(self.constant), s.splat(self.slope));
-        simd::map2(s, self.dx, self.x, self.g, |x, g| {
-            factor * slope.neg_mul_add(x - mean, g - constant)
-        });
-    }
+fn product<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
+    a.iter().zip(b).map(|(&a, &b)| a * b).collect()
 }

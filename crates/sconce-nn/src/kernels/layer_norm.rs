@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use sconce_kernels::rows::{self, LayerNormGradients};
+use sconce_kernels::rows::{self, LayerNorm, LayerNormGradients};
 use std::marker::PhantomData;
 
 /// x `[rows, width]`, normalised along its rows, times weight plus bias, both `[width]`.
@@ -38,7 +38,7 @@ struct Saved<T> {
     weight: Option<Tensor>,
     mean: Vec<T>,
     /// 1/√(var + ε) of each row.
-    scale: Vec<T>,
+    rstd: Vec<T>,
 }
 
 impl<T> LayerNormFn<T> {
@@ -63,18 +63,8 @@ impl<T: Real> Function for LayerNormFn<T> {
             .has_bias
             .then(|| cpu::slice::<T>(&inputs[self.bias()]))
             .transpose()?;
-        let mut y = vec![T::ZERO; x.len()];
-        let (mut mean, mut scale) = (vec![T::ZERO; rows], vec![T::ZERO; rows]);
-        rows::layer_norm(
-            &mut y,
-            &x,
-            width,
-            weight.as_deref(),
-            bias.as_deref(),
-            self.eps,
-            &mut mean,
-            &mut scale,
-        );
+        let LayerNorm { y, mean, rstd } =
+            rows::layer_norm(&x, width, weight.as_deref(), bias.as_deref(), self.eps);
         let weight = self.has_weight.then(|| inputs[1].clone());
         Ok((
             vec![Output::new(y, (rows, width))?],
@@ -82,7 +72,7 @@ impl<T: Real> Function for LayerNormFn<T> {
                 x: inputs[0].clone(),
                 weight,
                 mean,
-                scale,
+                rstd,
             },
         ))
     }
@@ -96,21 +86,16 @@ impl<T: Real> Function for LayerNormFn<T> {
             x,
             weight,
             mean,
-            scale,
+            rstd,
         } = ctx.saved;
         let (rows, width) = x.dims2()?;
         let weight = weight.as_ref().map(cpu::slice::<T>).transpose()?;
-        let space = |wanted: bool, len| wanted.then(|| vec![T::ZERO; len]);
-        let mut dx = space(ctx.wants(0), rows * width);
-        let mut dweight = space(self.has_weight && ctx.wants(1), width);
-        let mut dbias = space(self.has_bias && ctx.wants(self.bias()), width);
-        let targets = LayerNormGradients {
-            dx: dx.as_deref_mut(),
-            dweight: dweight.as_deref_mut(),
-            dbias: dbias.as_deref_mut(),
-        };
+        let parameters = self.has_weight && ctx.wants(1) || self.has_bias && ctx.wants(self.bias());
+        let wanted = (ctx.wants(0), parameters);
         let (x, dy) = (cpu::slice::<T>(x)?, cpu::slice::<T>(&grad)?);
-        rows::layer_norm_backward(targets, &dy, &x, width, weight.as_deref(), mean, scale);
+        let LayerNormGradients { dx, parameters } =
+            rows::layer_norm_backward(wanted, &dy, &x, width, weight.as_deref(), mean, rstd);
+        let (dweight, dbias) = parameters.unzip();
         let tensor = |values: Option<Vec<T>>, dims: &[usize]| {
             values
                 .map(|values| Tensor::from_vec(values, dims, grad.device()))
@@ -118,10 +103,10 @@ impl<T: Real> Function for LayerNormFn<T> {
         };
         let mut gradients = vec![tensor(dx, &[rows, width])?];
         if self.has_weight {
-            gradients.push(tensor(dweight, &[width])?);
+            gradients.push(tensor(dweight.filter(|_| ctx.wants(1)), &[width])?);
         }
         if self.has_bias {
-            gradients.push(tensor(dbias, &[width])?);
+            gradients.push(tensor(dbias.filter(|_| ctx.wants(self.bias())), &[width])?);
         }
         Ok(gradients)
     }

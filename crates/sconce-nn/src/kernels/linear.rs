@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use sconce_kernels::matrix::{MatMut, MatRef};
-use sconce_kernels::product::{Columns, Plain, product};
+use sconce_kernels::matrix::MatRef;
+use sconce_kernels::product::{Columns, Plain, product_vec};
 use sconce_kernels::simd::{Kernel, Simd, Vector};
 use sconce_kernels::{parallel, simd};
 use std::marker::PhantomData;
@@ -31,13 +31,11 @@ impl<T: Real> Function for LinearFn<T> {
     fn forward(&self, inputs: &[Tensor], wanted: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {
         let ((rows, width), out) = (inputs[0].dims2()?, inputs[1].dim(0)?);
         let (x, weight) = (cpu::slice::<T>(&inputs[0])?, cpu::slice::<T>(&inputs[1])?);
-        let mut y = vec![T::ZERO; rows * out];
-        let (c, a) = (MatMut::new(&mut y, rows, out), MatRef::new(&x, rows, width));
-        let b = MatRef::new(&weight, out, width).t();
-        match inputs.get(2) {
-            Some(bias) => product(c, a, &b, &Columns(&cpu::slice::<T>(bias)?)),
-            None => product(c, a, &b, &Plain),
-        }
+        let (a, b) = (MatRef::new(&x, rows, width), MatRef::new(&weight, out, width).t());
+        let y = match inputs.get(2) {
+            Some(bias) => product_vec(a, &b, &Columns(&cpu::slice::<T>(bias)?)),
+            None => product_vec(a, &b, &Plain),
+        };
         let saved = [
             wanted[1].then(|| inputs[0].clone()),
             wanted[0].then(|| inputs[1].clone()),
@@ -59,26 +57,14 @@ impl<T: Real> Function for LinearFn<T> {
         let [x, weight] = ctx.saved;
         if let Some(weight) = weight {
             let width = weight.dim(1)?;
-            let mut dx = vec![T::ZERO; rows * width];
             let values = cpu::slice::<T>(weight)?;
-            product(
-                MatMut::new(&mut dx, rows, width),
-                dy_matrix,
-                &MatRef::new(&values, out, width),
-                &Plain,
-            );
+            let dx = product_vec(dy_matrix, &MatRef::new(&values, out, width), &Plain);
             gradients[0] = tensor(dx, &[rows, width])?;
         }
         if let Some(x) = x {
             let width = x.dim(1)?;
-            let mut dw = vec![T::ZERO; out * width];
             let values = cpu::slice::<T>(x)?;
-            product(
-                MatMut::new(&mut dw, out, width),
-                dy_matrix.t(),
-                &MatRef::new(&values, rows, width),
-                &Plain,
-            );
+            let dw = product_vec(dy_matrix.t(), &MatRef::new(&values, rows, width), &Plain);
             gradients[1] = tensor(dw, &[out, width])?;
         }
         if ctx.wants(2) {

@@ -4,8 +4,8 @@ use crate::activation::{Kept, Pointwise};
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
-use sconce_kernels::parallel;
-use sconce_kernels::simd::{self, Kernel, Simd, Vector};
+use sconce_kernels::parallel::{self, BlankPart};
+use sconce_kernels::simd::{self, Kernel, Simd};
 use std::marker::PhantomData;
 
 /// y = f(x), element by element.
@@ -26,13 +26,14 @@ impl<T: Real, P: Pointwise> Function for Elementwise<T, P> {
     fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {
         let input = &inputs[0];
         let x = cpu::slice::<T>(input)?;
-        let mut y = vec![T::ZERO; x.len()];
-        parallel::zip1(&mut y, &x, |y, x| {
-            simd::dispatch(Values {
-                function: self.0,
-                y,
-                x,
-            })
+        let y = parallel::fresh(x.len(), |y| {
+            parallel::zip((y, &x[..]), |_, (y, x)| {
+                simd::dispatch(Values {
+                    function: self.0,
+                    y,
+                    x,
+                });
+            });
         });
         let saved = (P::KEPT == Kept::Input).then(|| input.clone());
         Ok((vec![Output::new(y, input.shape())?], saved))
@@ -43,19 +44,17 @@ impl<T: Real, P: Pointwise> Function for Elementwise<T, P> {
             return Ok(vec![None]);
         };
         let grad = grad.contiguous()?;
-        let mut dx = vec![T::ZERO; kept.elem_count()];
         let (kept_slice, grad_slice) = (cpu::slice::<T>(kept)?, cpu::slice::<T>(&grad)?);
-        parallel::zip(
-            (&mut dx[..], &kept_slice[..], &grad_slice[..]),
-            |_, (dx, kept, dy)| {
+        let dx = parallel::fresh(kept_slice.len(), |dx| {
+            parallel::zip((dx, &kept_slice[..], &grad_slice[..]), |_, (dx, kept, dy)| {
                 simd::dispatch(Slopes {
                     function: self.0,
                     dx,
                     kept,
                     dy,
                 });
-            },
-        );
+            });
+        });
         Ok(vec![Some(Tensor::from_vec(dx, kept.shape(), kept.device())?)])
     }
 
@@ -64,9 +63,9 @@ impl<T: Real, P: Pointwise> Function for Elementwise<T, P> {
     }
 }
 
-struct Values<'a, T, P> {
+struct Values<'a, T: 'static, P> {
     function: P,
-    y: &'a mut [T],
+    y: BlankPart<'a, T>,
     x: &'a [T],
 }
 
@@ -74,17 +73,29 @@ impl<T: Real, P: Pointwise> Kernel for Values<'_, T, P> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let lanes = s.lanes::<T>();
-        for (y, x) in self.y.chunks_mut(lanes).zip(self.x.chunks(lanes)) {
-            self.function.value(s.load::<T>(x)).store(y);
+    fn run<S: Simd>(mut self, s: S) {
+        for x in self.x.chunks(PIECE) {
+            self.y.write(
+                s,
+                x.len(),
+                #[inline(always)]
+                |y| {
+                    simd::map1(
+                        s,
+                        y,
+                        x,
+                        #[inline(always)]
+                        |x: T::Vector<S>| self.function.value(x),
+                    );
+                },
+            );
         }
     }
 }
 
-struct Slopes<'a, T, P> {
+struct Slopes<'a, T: 'static, P> {
     function: P,
-    dx: &'a mut [T],
+    dx: BlankPart<'a, T>,
     kept: &'a [T],
     dy: &'a [T],
 }
@@ -93,11 +104,26 @@ impl<T: Real, P: Pointwise> Kernel for Slopes<'_, T, P> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let lanes = s.lanes::<T>();
-        let inputs = self.kept.chunks(lanes).zip(self.dy.chunks(lanes));
-        for (dx, (kept, dy)) in self.dx.chunks_mut(lanes).zip(inputs) {
-            (self.function.slope(s.load::<T>(kept)) * s.load::<T>(dy)).store(dx);
+    fn run<S: Simd>(mut self, s: S) {
+        for (kept, dy) in self.kept.chunks(PIECE).zip(self.dy.chunks(PIECE)) {
+            self.dx.write(
+                s,
+                dy.len(),
+                #[inline(always)]
+                |dx| {
+                    simd::map2(
+                        s,
+                        dx,
+                        kept,
+                        dy,
+                        #[inline(always)]
+                        |kept: T::Vector<S>, dy: T::Vector<S>| self.function.slope(kept) * dy,
+                    );
+                },
+            );
         }
     }
 }
+
+/// Elements that are computed before they go to where they belong.
+const PIECE: usize = 1024;

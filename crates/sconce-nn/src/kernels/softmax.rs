@@ -38,12 +38,11 @@ impl<T: Real> Function for Softmax<T> {
 
     fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, ())> {
         let x = cpu::slice::<T>(&inputs[0])?;
-        let mut y = vec![T::ZERO; x.len()];
         let width = width(&inputs[0]);
-        match self.0 {
-            Kind::Softmax => rows::softmax(&mut y, &x, width),
-            Kind::LogSoftmax => rows::log_softmax(&mut y, &x, width),
-        }
+        let y = match self.0 {
+            Kind::Softmax => rows::softmax(&x, width),
+            Kind::LogSoftmax => rows::log_softmax(&x, width),
+        };
         Ok((vec![Output::new(y, inputs[0].shape())?], ()))
     }
 
@@ -52,12 +51,11 @@ impl<T: Real> Function for Softmax<T> {
             return Ok(vec![None]);
         };
         let grad = grad.contiguous()?;
-        let mut dx = vec![T::ZERO; output.elem_count()];
         let (y, dy) = (cpu::slice::<T>(output)?, cpu::slice::<T>(&grad)?);
-        match self.0 {
-            Kind::Softmax => rows::softmax_backward(&mut dx, &y, &dy, width(output)),
-            Kind::LogSoftmax => rows::log_softmax_backward(&mut dx, &y, &dy, width(output)),
-        }
+        let dx = match self.0 {
+            Kind::Softmax => rows::softmax_backward(&y, &dy, width(output)),
+            Kind::LogSoftmax => rows::log_softmax_backward(&y, &dy, width(output)),
+        };
         Ok(vec![Some(Tensor::from_vec(dx, output.shape(), output.device())?)])
     }
 
