@@ -20,12 +20,12 @@
 //! The gradient of a token counts the deposits that this pass made into the node's inbox. Whatever else is there was left by
 //! a pass that failed, and is thrown away.
 
+mod ops;
+
 use super::{Function, Output, sink};
 use crate::{Backward, Error};
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, MetalStorage, Result, Shape, Storage,
-    Tensor, TensorId,
-};
+use candle_core::{Result, Shape, Tensor, TensorId};
+use ops::{NodeOp, PortOp, Tie};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::{self, ThreadId};
@@ -168,11 +168,7 @@ pub(super) fn record<F: Function>(
             token: token.clone(),
             ids: Mutex::default(),
         });
-        let op = PortOp {
-            port: port.clone(),
-            finished: Mutex::new(Some(output)),
-        };
-        let tensor = token.apply_op1(op)?;
+        let tensor = token.apply_op1(PortOp::new(port.clone(), output))?;
         port.list(&tensor);
         tensors.push(tensor);
     }
@@ -319,11 +315,6 @@ fn gradients_are_tracked() -> bool {
     *TRACKED
 }
 
-/// A one-element tensor on the device of another.
-fn token_like(token: &Tensor, value: f32) -> Result<Tensor> {
-    Tensor::full(value, token.shape(), token.device())
-}
-
 /// What a node found for one input, by thread.
 #[derive(Default)]
 struct Slot(Mutex<HashMap<ThreadId, Option<Tensor>>>);
@@ -335,239 +326,5 @@ impl Slot {
 
     fn take(&self) -> Option<Tensor> {
         lock(&self.0).remove(&thread::current().id()).flatten()
-    }
-}
-
-/// From an input to a token.
-struct Tie(Arc<Slot>);
-
-impl CustomOp1 for Tie {
-    fn name(&self) -> &'static str {
-        "tie"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.]), Shape::from(1)))
-    }
-
-    fn cuda_fwd(&self, input: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        device::cuda_token(input)
-    }
-
-    fn metal_fwd(&self, input: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
-        device::metal_token(input)
-    }
-
-    fn bwd(&self, input: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        match (self.0.take(), input.is_variable()) {
-            (Some(gradient), true) => sink::deposit(input, gradient),
-            (Some(gradient), false) => Ok(Some(gradient)),
-            (None, true) => Ok(None),
-            // candle takes the absence of a non-leaf's gradient for a fault of its own.
-            (None, false) => input.zeros_like().map(Some),
-        }
-    }
-}
-
-/// From the inputs' tokens to the node's.
-struct NodeOp(Arc<Node>);
-
-fn one_of<const N: usize>(counts: &[f32], tokens: [&Tensor; N]) -> Result<[Option<Tensor>; N]> {
-    let mut gradients = [const { None }; N];
-    for ((gradient, token), &count) in gradients.iter_mut().zip(tokens).zip(counts) {
-        *gradient = Some(token_like(token, count)?);
-    }
-    Ok(gradients)
-}
-
-impl CustomOp1 for NodeOp {
-    fn name(&self) -> &'static str {
-        self.0.call.name()
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.]), Shape::from(1)))
-    }
-
-    fn cuda_fwd(&self, token: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        device::cuda_token(token)
-    }
-
-    fn metal_fwd(&self, token: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
-        device::metal_token(token)
-    }
-
-    fn bwd(&self, token: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let counts = self.0.run(gradient)?;
-        Tensor::from_vec(counts, token.shape(), token.device()).map(Some)
-    }
-}
-
-impl CustomOp2 for NodeOp {
-    fn name(&self) -> &'static str {
-        self.0.call.name()
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.]), Shape::from(1)))
-    }
-
-    fn cuda_fwd(
-        &self,
-        token: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        device::cuda_token(token)
-    }
-
-    fn metal_fwd(
-        &self,
-        token: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        device::metal_token(token)
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        one_of(&self.0.run(gradient)?, [a, b]).map(Into::into)
-    }
-}
-
-impl CustomOp3 for NodeOp {
-    fn name(&self) -> &'static str {
-        self.0.call.name()
-    }
-
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(vec![0.]), Shape::from(1)))
-    }
-
-    fn cuda_fwd(
-        &self,
-        token: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        device::cuda_token(token)
-    }
-
-    fn metal_fwd(
-        &self,
-        token: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        device::metal_token(token)
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        c: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        one_of(&self.0.run(gradient)?, [a, b, c]).map(Into::into)
-    }
-}
-
-/// From the node's token to an output.
-struct PortOp {
-    port: Arc<Port>,
-    finished: Mutex<Option<Output>>,
-}
-
-impl PortOp {
-    fn output(&self) -> Result<Output> {
-        let missing = || candle_core::Error::Msg("an output was asked for twice".into());
-        lock(&self.finished).take().ok_or_else(missing)
-    }
-}
-
-impl CustomOp1 for PortOp {
-    fn name(&self) -> &'static str {
-        self.port.node.call.name()
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        match self.output()? {
-            Output {
-                storage: Storage::Cpu(storage),
-                shape,
-            } => Ok((storage, shape)),
-            _ => Err(candle_core::Error::Msg(
-                "an output isn't on the device of its inputs".into(),
-            )),
-        }
-    }
-
-    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        match self.output()? {
-            Output {
-                storage: Storage::Cuda(storage),
-                shape,
-            } => Ok((storage, shape)),
-            _ => Err(candle_core::Error::Msg(
-                "an output isn't on the device of its inputs".into(),
-            )),
-        }
-    }
-
-    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
-        match self.output()? {
-            Output {
-                storage: Storage::Metal(storage),
-                shape,
-            } => Ok((storage, shape)),
-            _ => Err(candle_core::Error::Msg(
-                "an output isn't on the device of its inputs".into(),
-            )),
-        }
-    }
-
-    fn bwd(&self, token: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        self.port.node.deposit(self.port.output, gradient.clone())?;
-        token_like(token, 1.).map(Some)
-    }
-}
-
-/// Tokens on accelerators.
-mod device {
-    use candle_core::backend::{BackendDevice, BackendStorage};
-    use candle_core::{CudaStorage, DType, MetalStorage, Result, Shape};
-
-    pub(super) fn cuda_token(like: &CudaStorage) -> Result<(CudaStorage, Shape)> {
-        let shape = Shape::from(1);
-        Ok((like.device().zeros_impl(&shape, DType::F32)?, shape))
-    }
-
-    pub(super) fn metal_token(like: &MetalStorage) -> Result<(MetalStorage, Shape)> {
-        let shape = Shape::from(1);
-        Ok((like.device().zeros_impl(&shape, DType::F32)?, shape))
     }
 }
