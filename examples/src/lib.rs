@@ -2,6 +2,7 @@
 
 mod error;
 pub mod picture;
+pub mod plot;
 
 pub use error::{Failure, Result, run};
 

@@ -1,0 +1,300 @@
+//! Charts: curves, and paths over the contours of a surface.
+
+use crate::{Failure, Result};
+use image::RgbImage;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+use std::path::Path;
+
+/// Points joined by a line.
+#[derive(Debug, Clone)]
+pub struct Curve {
+    /// What the legend calls it.
+    pub name: String,
+    /// (x, y); the line breaks where a number isn't finite.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// One value for each whole number from 1 on.
+    pub fn numbered(name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
+        let points = (1u32..).map(f64::from).zip(values).collect();
+        Self {
+            name: name.into(),
+            points,
+        }
+    }
+}
+
+/// A chart's words.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// Above it.
+    pub title: &'a str,
+    /// Along x.
+    pub x: &'a str,
+    /// Along y.
+    pub y: &'a str,
+}
+
+/// A function of two variables over a rectangle, and paths on it.
+pub struct Surface<'a> {
+    /// Above it.
+    pub title: &'a str,
+    /// From the left to the right.
+    pub x: (f64, f64),
+    /// From the bottom to the top.
+    pub y: (f64, f64),
+    /// Values on a grid, row by row from the bottom, `columns` in a row, at the middles of equal cells.
+    pub values: &'a [f64],
+    /// Cells in a row.
+    pub columns: usize,
+    /// What is drawn over it, each with a mark at its end.
+    pub paths: &'a [Curve],
+}
+
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(214, 69, 65),
+    RGBColor(31, 119, 180),
+    RGBColor(44, 140, 60),
+    RGBColor(240, 150, 20),
+    RGBColor(125, 80, 180),
+    RGBColor(20, 160, 170),
+    RGBColor(200, 70, 150),
+    RGBColor(90, 90, 90),
+];
+const FONT: &str = "sans-serif";
+
+fn colour(i: usize) -> RGBColor {
+    COLOURS.get(i % COLOURS.len()).copied().unwrap_or(BLACK)
+}
+
+/// Draws curves into a PNG.
+///
+/// # Errors
+/// The file can't be written, or no point is finite.
+pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
+    picture(path, (900, 560), |area| {
+        let (x, y) = (range(curves, |p| p.0)?, range(curves, |p| p.1)?);
+        let mut chart = ChartBuilder::on(area)
+            .caption(labels.title, (FONT, 22))
+            .margin(14)
+            .x_label_area_size(46)
+            .y_label_area_size(70)
+            .build_cartesian_2d(x.0..x.1, y.0..y.1)
+            .map_err(drawing)?;
+        chart
+            .configure_mesh()
+            .x_desc(labels.x)
+            .y_desc(labels.y)
+            .label_style((FONT, 15))
+            .axis_desc_style((FONT, 17))
+            .light_line_style(WHITE)
+            .draw()
+            .map_err(drawing)?;
+        for (i, curve) in curves.iter().enumerate() {
+            for (k, piece) in pieces(&curve.points).enumerate() {
+                let series = chart
+                    .draw_series(LineSeries::new(piece.iter().copied(), colour(i).stroke_width(2)))
+                    .map_err(drawing)?;
+                if k == 0 {
+                    series.label(&curve.name).legend(move |(x, y)| {
+                        PathElement::new([(x, y), (x + 22, y)], colour(i).stroke_width(3))
+                    });
+                }
+            }
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.3))
+            .label_font((FONT, 15))
+            .draw()
+            .map_err(drawing)
+    })
+}
+
+/// Draws surfaces side by side into a PNG, with one legend for the paths of all.
+///
+/// # Errors
+/// The file can't be written.
+pub fn surfaces(path: &Path, surfaces: &[Surface<'_>]) -> Result<()> {
+    let width = 460 * surfaces.len().max(1) as u32;
+    picture(path, (width, 520), |area| {
+        let panels = area.split_evenly((1, surfaces.len().max(1)));
+        for (i, (panel, surface)) in panels.iter().zip(surfaces).enumerate() {
+            contours(panel, surface, i == 0)?;
+        }
+        Ok(())
+    })
+}
+
+fn contours(area: &DrawingArea<Canvas<'_>, Shift>, surface: &Surface<'_>, legend: bool) -> Result<()> {
+    let (x, y) = (surface.x, surface.y);
+    let mut chart = ChartBuilder::on(area)
+        .caption(surface.title, (FONT, 20))
+        .margin(10)
+        .x_label_area_size(28)
+        .y_label_area_size(38)
+        .build_cartesian_2d(x.0..x.1, y.0..y.1)
+        .map_err(drawing)?;
+    let rows = surface.values.len() / surface.columns.max(1);
+    let step = (
+        (x.1 - x.0) / surface.columns.max(1) as f64,
+        (y.1 - y.0) / rows.max(1) as f64,
+    );
+    let bands = bands(surface.values);
+    let cells = surface.values.iter().enumerate().map(|(i, &value)| {
+        let (column, row) = (i % surface.columns.max(1), i / surface.columns.max(1));
+        let corner = (x.0 + column as f64 * step.0, y.0 + row as f64 * step.1);
+        let band = bands.iter().filter(|&&level| level < value).count();
+        let shade = HSLColor(0.58, 0.45, 0.5 + 0.45 * band as f64 / bands.len().max(1) as f64);
+        Rectangle::new([corner, (corner.0 + step.0, corner.1 + step.1)], shade.filled())
+    });
+    chart.draw_series(cells).map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .label_style((FONT, 14))
+        .draw()
+        .map_err(drawing)?;
+    let inside = |p: &(f64, f64)| (x.0..=x.1).contains(&p.0) && (y.0..=y.1).contains(&p.1);
+    for (i, path) in surface.paths.iter().enumerate() {
+        let points: Vec<_> = path.points.iter().copied().take_while(inside).collect();
+        let end = points.last().copied();
+        chart
+            .draw_series(LineSeries::new(points, colour(i).stroke_width(2)))
+            .map_err(drawing)?
+            .label(&path.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour(i).stroke_width(3)));
+        let mark = end.map(|end| Circle::new(end, 5, colour(i).filled()));
+        chart.draw_series(mark).map_err(drawing)?;
+    }
+    if legend {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::LowerLeft)
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.3))
+            .label_font((FONT, 14))
+            .draw()
+            .map_err(drawing)?;
+    }
+    Ok(())
+}
+
+/// The levels between bands of equal area.
+fn bands(values: &[f64]) -> Vec<f64> {
+    const BANDS: usize = 14;
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let level = |i: usize| sorted.get(i * sorted.len() / BANDS).copied();
+    (1..BANDS).filter_map(level).collect()
+}
+
+/// Runs of finite points.
+fn pieces(points: &[(f64, f64)]) -> impl Iterator<Item = &[(f64, f64)]> {
+    points
+        .split(|p| !(p.0.is_finite() && p.1.is_finite()))
+        .filter(|piece| !piece.is_empty())
+}
+
+/// From the least to the greatest coordinate, with some air.
+fn range(curves: &[Curve], of: impl Fn(&(f64, f64)) -> f64) -> Result<(f64, f64)> {
+    let points = curves.iter().flat_map(|curve| pieces(&curve.points)).flatten();
+    let (low, high) = points
+        .map(of)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+            (low.min(v), high.max(v))
+        });
+    if low > high {
+        return Err(Failure::new(
+            "there is nothing to draw: no point of the curves is finite",
+        ));
+    }
+    let air = if high > low { 0.03 * (high - low) } else { 0.5 };
+    Ok((low - air, high + air))
+}
+
+type Canvas<'a> = BitMapBackend<'a>;
+
+fn drawing(error: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("a chart can't be drawn: {error}"))
+}
+
+/// A white PNG of a size, drawn by `draw`.
+fn picture(
+    path: &Path,
+    (width, height): (u32, u32),
+    draw: impl FnOnce(&DrawingArea<Canvas<'_>, Shift>) -> Result<()>,
+) -> Result<()> {
+    let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    let mut pixels = vec![255; 3 * width as usize * height as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        area.fill(&WHITE).map_err(drawing)?;
+        draw(&area)?;
+        area.present().map_err(drawing)?;
+    }
+    let picture = RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| drawing("its size and its pixels disagree"))?;
+    picture.save(path).map_err(|error| Failure::at(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ink(path: &Path) -> usize {
+        let picture = image::open(path).unwrap().to_rgb8();
+        picture.pixels().filter(|p| p.0 != [255; 3]).count()
+    }
+
+    #[test]
+    fn charts_are_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let labels = Labels {
+            title: "squares",
+            x: "x",
+            y: "y",
+        };
+        let squares = Curve::numbered("x²", (1..20).map(|x| f64::from(x * x)));
+        let gap = Curve::numbered("with a gap", [1., f64::NAN, 300., 20.]);
+        let (one, two) = (folder.path().join("1.png"), folder.path().join("2.png"));
+        curves(&one, labels, std::slice::from_ref(&squares)).unwrap();
+        curves(&two, labels, &[squares, gap]).unwrap();
+        assert!(ink(&one) > 1000 && ink(&two) > ink(&one));
+        let nothing = curves(&one, labels, &[Curve::numbered("nothing", [f64::NAN])]).unwrap_err();
+        assert!(nothing.message().contains("no point"));
+        let missing = curves(
+            &folder.path().join("no/1.png"),
+            labels,
+            &[Curve::numbered("1", [1.])],
+        );
+        assert!(missing.unwrap_err().message().contains("1.png"));
+    }
+
+    #[test]
+    fn surfaces_have_bands_of_equal_area() {
+        let values: Vec<f64> = (0..1400).map(f64::from).collect();
+        assert_eq!(bands(&values).len(), 13);
+        assert_eq!(bands(&values)[0], 100.);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("surface.png");
+        let surface = Surface {
+            title: "slope",
+            x: (0., 1.),
+            y: (0., 1.),
+            values: &values,
+            columns: 40,
+            paths: &[Curve {
+                name: "path".into(),
+                points: vec![(0.1, 0.1), (0.9, 0.5), (3., 3.)],
+            }],
+        };
+        surfaces(&file, &[surface]).unwrap();
+        assert!(ink(&file) > 100_000);
+    }
+}
