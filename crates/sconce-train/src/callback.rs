@@ -1,9 +1,9 @@
 //! What a program does between epochs.
 
-use crate::EpochRecord;
+use crate::{EpochRecord, Result};
 use std::ops::ControlFlow;
 
-/// Called after every epoch; closures are callbacks too.
+/// Called between epochs; closures that take an epoch's record are callbacks too.
 ///
 /// # Example
 /// ```
@@ -15,15 +15,31 @@ use std::ops::ControlFlow;
 /// });
 /// ```
 pub trait Callback {
+    /// Before the first epoch of a run.
+    ///
+    /// # Errors
+    /// What the callback wants to stop the run with.
+    fn on_fit_start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Sees what came of the epoch; a break ends the run after it.
     ///
     /// # Errors
     /// What the callback wants to stop the run with.
-    fn on_epoch_end(&mut self, record: &EpochRecord) -> candle_core::Result<ControlFlow<()>>;
+    fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>>;
+
+    /// At the end of a run, whether it came by itself, by a break or by an error.
+    ///
+    /// # Errors
+    /// What the callback wants the run to end with; an error that ended it goes before.
+    fn on_fit_end(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
-impl<F: FnMut(&EpochRecord) -> candle_core::Result<ControlFlow<()>>> Callback for F {
-    fn on_epoch_end(&mut self, record: &EpochRecord) -> candle_core::Result<ControlFlow<()>> {
+impl<F: FnMut(&EpochRecord) -> Result<ControlFlow<()>>> Callback for F {
+    fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>> {
         self(record)
     }
 }

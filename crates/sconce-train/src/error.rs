@@ -25,6 +25,12 @@ pub enum Error {
         /// Their names.
         names: Vec<String>,
     },
+    /// A callback watches a figure that the run doesn't have.
+    #[error("there is no {what} to watch: give `fit` a validation set, and the trainer the metric")]
+    Watched {
+        /// The figure.
+        what: String,
+    },
     /// There is nothing to train on, to evaluate or to predict.
     #[error("the {set} set is empty")]
     Empty {

@@ -26,6 +26,8 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// The mean loss of a sample while training, each computed before its step.
     pub train_loss: f64,
+    /// The name of each further turn and the mean of its loss.
+    pub turns: Vec<(&'static str, f64)>,
     /// The figures on the validation set after the epoch, if there is one.
     pub validation: Option<Scores>,
     /// The learning rate of the last step.

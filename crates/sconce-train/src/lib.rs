@@ -33,6 +33,7 @@
 //! - A debug build says so: it may be ten times slower.
 
 mod callback;
+mod early_stopping;
 mod error;
 mod history;
 mod metric;
@@ -40,9 +41,10 @@ mod report;
 mod trainer;
 
 pub use callback::Callback;
+pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, Scores};
 pub use metric::{Accumulator, Accuracy, Metric};
 pub use report::Progress;
 pub use sconce_core::candle_core;
-pub use trainer::{FitConfig, MissingGradients, Position, Trainer, Validation};
+pub use trainer::{FitConfig, MissingGradients, Position, Trainer, Turn, Validation};

@@ -91,6 +91,9 @@ impl Drop for EpochBar {
 
 fn line(record: &EpochRecord, epochs: usize) -> String {
     let mut text = format!("epoch {}/{epochs}: loss {:.4}", record.epoch, record.train_loss);
+    for (name, loss) in &record.turns {
+        text += &format!(", {name} loss {loss:.4}");
+    }
     if let Some(scores) = &record.validation {
         text += &format!(", validation loss {:.4}", scores.loss);
         for (name, value) in &scores.metrics {
@@ -111,11 +114,18 @@ mod tests {
         let mut record = EpochRecord {
             epoch: 2,
             train_loss: 0.51234,
+            turns: vec![],
             validation: None,
             learning_rate: 0.1,
             seconds: 1.234,
         };
         assert_eq!(line(&record, 5), "epoch 2/5: loss 0.5123, 1.23 s");
+        record.turns.push(("generator", 1.5));
+        assert_eq!(
+            line(&record, 5),
+            "epoch 2/5: loss 0.5123, generator loss 1.5000, 1.23 s"
+        );
+        record.turns.clear();
         record.validation = Some(Scores {
             loss: 0.4,
             metrics: vec![("accuracy", 0.875)],

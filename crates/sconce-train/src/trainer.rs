@@ -3,15 +3,18 @@
 mod losses;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use crate::report::{Progress, Report};
 use crate::{Callback, EpochRecord, Error, History, Metric, Result, Scores};
 use candle_core::{Device, ModuleT, Tensor};
 use losses::Losses;
-use sconce_core::{Parameters, backward, no_grad};
+use sconce_core::{Parameters, no_grad};
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use sconce_optim::Optimize;
+use std::ops::ControlFlow;
 use std::time::Instant;
+pub use turn::Turn;
 
 /// Options of [`Trainer::fit`].
 #[derive(Clone)]
@@ -107,6 +110,8 @@ pub struct Trainer<'a> {
     parameters: &'a dyn Parameters,
     optimizer: Box<dyn Optimize + 'a>,
     loss: Loss<'a>,
+    training_loss: Option<Loss<'a>>,
+    turns: Vec<Turn<'a>>,
     metrics: Vec<Box<dyn Metric + 'a>>,
     schedule: Option<Schedule<'a>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
@@ -128,10 +133,54 @@ impl<'a> Trainer<'a> {
             parameters,
             optimizer,
             loss: Box::new(loss),
+            training_loss: None,
+            turns: Vec::new(),
             metrics: Vec::new(),
             schedule: None,
             callbacks: Vec::new(),
         }
+    }
+
+    /// Has training minimise this, from a batch's features and targets, in place of the loss of what the model gives: with
+    /// auxiliary losses on hidden layers, or anything else that evaluation leaves out.
+    ///
+    /// # Example
+    /// ```
+    /// use candle_nn::{VarBuilder, VarMap, linear, loss::cross_entropy};
+    /// use sconce_core::candle_core::{DType, Device, Module, Tensor};
+    /// use sconce_data::{TensorDataset, digits};
+    /// use sconce_optim::{Adam, AdamConfig};
+    /// use sconce_train::{FitConfig, Trainer};
+    /// let digits = digits()?;
+    /// let data = TensorDataset::new(&(digits.images.flatten_from(1)? / 16.)?, &digits.labels)?;
+    /// let store = VarMap::new();
+    /// let vb = VarBuilder::from_varmap(&store, DType::F32, &Device::Cpu);
+    /// let (hidden, head) = (linear(64, 32, vb.pp("hidden"))?, linear(32, 10, vb.pp("head"))?);
+    /// let auxiliary = linear(32, 10, vb.pp("auxiliary"))?;
+    ///
+    /// let adam = Adam::new(&AdamConfig { lr: 0.01, ..AdamConfig::default() }, &store)?;
+    /// let model = |x: &Tensor| head.forward(&hidden.forward(x)?.relu()?);
+    /// let mut trainer = Trainer::new(model, &store, Box::new(adam), cross_entropy).with_training_loss(|x, labels| {
+    ///     let hidden = hidden.forward(x)?;
+    ///     let main = cross_entropy(&head.forward(&hidden.relu()?)?, labels)?;
+    ///     main + (cross_entropy(&auxiliary.forward(&hidden)?, labels)? * 0.3)?
+    /// });
+    /// trainer.fit(&data, &FitConfig::new(3, 32))?;
+    /// assert!(trainer.evaluate(&data, 500)?.loss < 0.5);
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn with_training_loss(
+        mut self,
+        objective: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
+    ) -> Self {
+        self.training_loss = Some(Box::new(objective));
+        self
+    }
+
+    /// Adds a loss with an optimiser of its own, which takes a step after each of the trainer's.
+    pub fn with_turn(mut self, turn: Turn<'a>) -> Self {
+        self.turns.push(turn);
+        self
     }
 
     /// Adds a figure that evaluations report.
@@ -140,7 +189,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Adds something to be called after every epoch.
+    /// Adds something to be called between epochs.
     pub fn with_callback(mut self, callback: impl Callback + 'a) -> Self {
         self.callbacks.push(Box::new(callback));
         self
@@ -177,10 +226,32 @@ impl<'a> Trainer<'a> {
         };
         let loader = Loader::new(train, &loader_cfg)?;
         let report = Report::start(cfg.progress, cfg.epochs, loader.num_batches());
+        for callback in &mut self.callbacks {
+            callback.on_fit_start()?;
+        }
+        let result = self.run(&loader, validation, cfg, &report);
+        // The end is the end, also of a run that failed.
+        let ends: Vec<Result<()>> = self
+            .callbacks
+            .iter_mut()
+            .map(|callback| callback.on_fit_end())
+            .collect();
+        let history = result?;
+        ends.into_iter().collect::<Result<()>>()?;
+        Ok(history)
+    }
+
+    fn run(
+        &mut self,
+        loader: &Loader<&dyn Dataset>,
+        validation: Option<&dyn Dataset>,
+        cfg: &FitConfig<'_>,
+        report: &Report,
+    ) -> Result<History> {
         let mut history = History::default();
         for epoch in 0..cfg.epochs {
             let start = Instant::now();
-            let train_loss = self.train_epoch(epoch, &loader, cfg, &report)?;
+            let (train_loss, turns) = self.train_epoch(epoch, loader, cfg, report)?;
             let validation = match validation {
                 Some(set) => Some(self.scores(set, cfg.batch_size, "validation")?),
                 None => None,
@@ -188,17 +259,20 @@ impl<'a> Trainer<'a> {
             let record = EpochRecord {
                 epoch: epoch + 1,
                 train_loss,
+                turns,
                 validation,
                 learning_rate: self.optimizer.learning_rate(),
                 seconds: start.elapsed().as_secs_f64(),
             };
             report.epoch_end(&record);
-            let mut stop = false;
+            let mut next = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
-                stop |= callback.on_epoch_end(&record)?.is_break();
+                if callback.on_epoch_end(&record)?.is_break() {
+                    next = ControlFlow::Break(());
+                }
             }
             history.epochs.push(record);
-            if stop {
+            if next.is_break() {
                 break;
             }
         }
@@ -249,10 +323,11 @@ impl<'a> Trainer<'a> {
         loader: &Loader<&dyn Dataset>,
         cfg: &FitConfig<'_>,
         report: &Report,
-    ) -> Result<f64> {
+    ) -> Result<(f64, Vec<(&'static str, f64)>)> {
         let device = self.device();
         let steps = loader.num_batches();
         let mut losses = Losses::new(epoch, &device);
+        let mut turns: Vec<_> = self.turns.iter().map(|_| Losses::new(epoch, &device)).collect();
         let mut bar = report.epoch(epoch + 1);
         for (i, batch) in loader.epoch(epoch as u64).enumerate() {
             let (x, target) = batch?;
@@ -265,22 +340,31 @@ impl<'a> Trainer<'a> {
             if let Some(schedule) = &self.schedule {
                 self.optimizer.set_learning_rate(schedule(&position));
             }
-            let loss = (self.loss)(&self.model.forward_t(&x, true)?, &target)?;
-            losses.push(&loss, x.dims().first().copied().unwrap_or(0))?;
-            let gradients = backward(&loss, self.parameters)?;
-            if position.step == 0 && !gradients.missing().is_empty() {
-                let error = Error::MissingGradients {
-                    names: gradients.missing().to_vec(),
-                };
-                match cfg.missing_gradients {
-                    MissingGradients::Refuse => return Err(error),
-                    MissingGradients::Warn => report.line(&format!("WARNING: {error}")),
-                }
+            let loss = match &self.training_loss {
+                Some(objective) => objective(&x, &target)?,
+                None => (self.loss)(&self.model.forward_t(&x, true)?, &target)?,
+            };
+            let (first, samples) = (position.step == 0, x.dims().first().copied().unwrap_or(0));
+            losses.push(&loss, samples)?;
+            turn::step(
+                &loss,
+                self.parameters,
+                self.optimizer.as_mut(),
+                first,
+                cfg,
+                report,
+            )?;
+            drop(loss);
+            for (turn, losses) in self.turns.iter_mut().zip(&mut turns) {
+                losses.push(&turn.take(&x, &target, first, cfg, report)?, samples)?;
             }
-            self.optimizer.step(&gradients)?;
             bar.step(|| losses.mean());
         }
-        losses.finish()
+        let names = self.turns.iter().map(|turn| turn.name);
+        let turns = names
+            .zip(turns)
+            .map(|(name, losses)| Ok((name, losses.finish()?)));
+        Ok((losses.finish()?, turns.collect::<Result<_>>()?))
     }
 
     fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {

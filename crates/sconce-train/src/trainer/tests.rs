@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Accuracy, Error};
+use crate::{Accuracy, EarlyStopping, EarlyStoppingConfig, Error, Watched};
 use candle_core::DType;
 use candle_nn::func_t;
 use sconce_core::{Init, Param, ParamStore, is_grad_enabled, param};
@@ -278,4 +278,103 @@ fn bad_input_is_named() {
     ] {
         assert_eq!(result.unwrap().to_string(), message);
     }
+}
+
+/// A run whose validation loss falls until the model passes the truth, and then grows: the parameter moves at a constant pace.
+fn past_the_truth(stop: EarlyStoppingConfig, epochs: usize) -> (Result<History>, f64, Option<usize>) {
+    let (store, w, b) = store();
+    store
+        .set("w", &Tensor::zeros((1, 1), DType::F64, &Device::Cpu).unwrap())
+        .unwrap();
+    store.freeze("b").unwrap();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let mut stop = EarlyStopping::new(&stop, &store);
+    let history = {
+        let seen = RefCell::new(&mut stop);
+        struct Shared<'a, 'b>(&'a RefCell<&'a mut EarlyStopping<'b>>);
+        impl Callback for Shared<'_, '_> {
+            fn on_fit_start(&mut self) -> Result<()> {
+                self.0.borrow_mut().on_fit_start()
+            }
+            fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>> {
+                self.0.borrow_mut().on_epoch_end(record)
+            }
+            fn on_fit_end(&mut self) -> Result<()> {
+                self.0.borrow_mut().on_fit_end()
+            }
+        }
+        let mut trainer = Trainer::new(model, &store, sgd(&store, 0.1), squares)
+            .with_training_loss(|_, _| w.tensor().mean_all()? * -5.)
+            .with_callback(Shared(&seen));
+        let cfg = FitConfig {
+            validation: Validation::Last(0.5),
+            ..quiet(epochs, 25)
+        };
+        trainer.fit(&line(50), &cfg)
+    };
+    let w = w.value().flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
+    (history, w, stop.best_epoch())
+}
+
+#[test]
+fn early_stopping_waits_and_goes_back() {
+    // w grows by 0.5 an epoch. On the last half of the line, y = 2x + 1 is fitted best without b by some w above 2.
+    let (all, ..) = past_the_truth(EarlyStoppingConfig::new(1000), 40);
+    let losses: Vec<f64> = figures(&all.unwrap()).into_iter().filter_map(|f| f.2).collect();
+    let best = (0..40).min_by(|&i, &j| losses[i].total_cmp(&losses[j])).unwrap();
+    assert!((5..30).contains(&best), "{losses:?}");
+    for patience in [1, 3] {
+        let (history, w, epoch) = past_the_truth(EarlyStoppingConfig::new(patience), 40);
+        assert_eq!(history.unwrap().epochs.len(), best + 1 + patience);
+        assert_eq!(epoch, Some(best + 1));
+        assert!((w - 0.5 * (best + 1) as f64).abs() < 1e-12, "{w}");
+    }
+    let stay = EarlyStoppingConfig {
+        restore_best: false,
+        ..EarlyStoppingConfig::new(3)
+    };
+    let (_, w, _) = past_the_truth(stay, 40);
+    assert!((w - 0.5 * (best + 4) as f64).abs() < 1e-12, "{w}");
+    // An improvement too small to count is none: the first epoch stays the best.
+    let coarse = EarlyStoppingConfig {
+        min_delta: 1e6,
+        ..EarlyStoppingConfig::new(2)
+    };
+    assert_eq!(past_the_truth(coarse, 40).2, Some(1));
+}
+
+#[test]
+fn what_early_stopping_watches_must_be_there() {
+    let missing = EarlyStoppingConfig {
+        watched: Watched::Metric {
+            name: "accuracy",
+            more_is_better: true,
+        },
+        ..EarlyStoppingConfig::new(3)
+    };
+    let error = past_the_truth(missing, 3).0.unwrap_err();
+    assert!(error.to_string().contains("no accuracy to watch"), "{error}");
+}
+
+#[test]
+fn a_turn_without_gradients_is_refused_and_its_loss_is_reported() {
+    let (store, w, b) = store();
+    let other = ParamStore::new(DType::F64, &Device::Cpu);
+    let v = param(&other.builder(), 1, "v", &Init::Const(1.)).unwrap();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let run = |objective: &dyn Fn() -> candle_core::Result<Tensor>| {
+        Trainer::new(model, &store, sgd(&store, 0.1), squares)
+            .with_turn(Turn::new("second", &other, sgd(&other, 0.1), |_, _| objective()))
+            .fit(&line(20), &quiet(1, 10))
+    };
+    param(&other.builder(), 1, "unused", &Init::Const(1.)).unwrap();
+    let error = run(&|| v.tensor().sum_all()).unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingGradients { names } if names == &["unused"]),
+        "{error}"
+    );
+    other.freeze("unused").unwrap();
+    // v = 1, then 1 − 0.1·2 = 0.8: the mean of 1 and 0.64.
+    let history = run(&|| v.tensor().sqr()?.sum_all()).unwrap();
+    assert_eq!(history.epochs[0].turns, [("second", (1. + 0.8f64.powi(2)) / 2.)]);
 }
