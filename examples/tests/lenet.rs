@@ -113,6 +113,19 @@ fn it_learns_saves_loads_and_draws() {
         .collect();
     assert!((probabilities.iter().sum::<f64>() - 1.).abs() < 1e-3, "{read}");
     assert_eq!(figure(&read, "prediction"), 1., "{read}");
+
+    let explained = stdout(&lenet(
+        scratch.path(),
+        &["--load", "net.safetensors", "--explain", "one.png"],
+    ));
+    assert_eq!(explained.trim(), "wrote ./saliency.png");
+    let heat = image::open(at("saliency.png")).unwrap().to_rgb8();
+    // On the right, some pixel counts most and is white, and not all do.
+    let right = heat
+        .enumerate_pixels()
+        .filter(|(x, ..)| *x > heat.width() / 2 + 4);
+    let white = right.filter(|(.., p)| p.0 == [255; 3]).count();
+    assert!((64..10_000).contains(&white), "{white}");
 }
 
 #[test]

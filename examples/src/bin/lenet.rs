@@ -4,9 +4,9 @@
 //! tutorial's program on MNIST: raw pixels, sigmoids, SGD with a learning rate of 0.9, five epochs.
 
 use clap::{Parser, ValueEnum};
-use sconce::candle_core::{DType, Device, Module, Result as CandleResult, Tensor};
+use sconce::candle_core::{DType, Device, Module, Result as CandleResult, Tensor, Var};
 use sconce::cnn::{LeNet, LeNetConfig};
-use sconce::core::{Init, ParamStore, graph, io, parse_device};
+use sconce::core::{Init, ParamStore, backward, graph, io, parse_device};
 use sconce::data::transforms::{Normalize, resize_bilinear};
 use sconce::data::{Dataset, Mnist, TensorDataset, data_dir, digits};
 use sconce::losses::{Reduction, cross_entropy};
@@ -60,6 +60,10 @@ struct Flags {
     /// Read a picture of a digit (a PNG of any size) and print the probability of each of the ten
     #[arg(long, value_name = "PNG")]
     predict: Option<PathBuf>,
+    /// Read a picture of a digit and draw which of its pixels the answer depends on: saliency.png, in the folder of --out or
+    /// else this one
+    #[arg(long, value_name = "PNG")]
+    explain: Option<PathBuf>,
     /// Write the computation graph of a training step there, for Graphviz
     #[arg(long, value_name = "FILE.dot")]
     graph: Option<PathBuf>,
@@ -110,6 +114,7 @@ fn run(flags: &Flags) -> Result<()> {
 
     // What can fail early does.
     let drawing = flags.predict.as_deref().map(picture::read).transpose()?;
+    let explained = flags.explain.as_deref().map(picture::read).transpose()?;
     for path in [&flags.save, &flags.graph].into_iter().flatten() {
         check_writable(path)?;
     }
@@ -127,8 +132,25 @@ fn run(flags: &Flags) -> Result<()> {
         io::write_atomically(path, graph.dot().as_bytes())?;
     }
     let trains = flags.load.is_none() || flags.epochs.is_some();
-    if let (Some(drawing), false) = (&drawing, trains) {
-        return predict(&model, &plan, drawing, &device);
+    let read = || {
+        if let Some(drawing) = &drawing {
+            predict(&model, &plan, drawing, &device)?;
+        }
+        if let Some(drawing) = &explained {
+            let folder = flags.out.as_deref().unwrap_or(Path::new("."));
+            explain(
+                &model,
+                &store,
+                &plan,
+                drawing,
+                &device,
+                &folder.join("saliency.png"),
+            )?;
+        }
+        Ok::<_, Failure>(())
+    };
+    if !trains && (drawing.is_some() || explained.is_some()) {
+        return read();
     }
 
     let data = Data::load(&plan, flags.data.as_deref())?;
@@ -167,9 +189,7 @@ fn run(flags: &Flags) -> Result<()> {
         draw(&trainer, &plan, &data, &folder.join("predictions.png"))?;
     }
     let scores = trainer.evaluate(&*data.test, EVALUATION_BATCH)?;
-    if let Some(drawing) = &drawing {
-        predict(&model, &plan, drawing, &device)?;
-    }
+    read()?;
     figure("test loss", scores.loss);
     figure("test accuracy", scores.metric("accuracy").unwrap_or(f64::NAN));
     Ok(())
@@ -328,6 +348,39 @@ impl Data {
     }
 }
 
+/// A drawing as the data set's images are: `[1, 1, 28, 28]`.
+fn image(plan: &Plan, drawing: &Drawing) -> Result<Tensor> {
+    Ok(match plan.set {
+        Set::Mnist => Tensor::from_vec(drawing.like_mnist(), (1, 1, SIDE, SIDE), &Device::Cpu)?,
+        Set::Digits => {
+            let small = Tensor::from_vec(drawing.like_digits(), (1, 1, 8, 8), &Device::Cpu)?;
+            resize_bilinear(&small, SIDE, SIDE)?
+        }
+    })
+}
+
+/// Draws the gradient of the answer's logit with respect to the pixels.
+fn explain(
+    model: &impl Fn(&Tensor) -> CandleResult<Tensor>,
+    store: &ParamStore,
+    plan: &Plan,
+    drawing: &Drawing,
+    device: &Device,
+    path: &Path,
+) -> Result<()> {
+    let x = Var::from_tensor(&image(plan, drawing)?.to_device(device)?)?;
+    let gradient = backward(&model(&x)?.max(1)?.sum_all()?, store)?
+        .of(&x)
+        .ok_or_else(|| Failure::new("the answer doesn't depend on the picture"))?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    let pixels = (x.flatten_all()? / plan.white())?.to_vec1::<f32>()?;
+    let sheet = picture::heat(&pixels, &gradient, SIDE as u32);
+    sheet.save(path).map_err(|error| Failure::at(path, error))?;
+    say(format_args!("wrote {}", path.display()));
+    Ok(())
+}
+
 /// Prints what the network makes of a drawing.
 fn predict(
     model: &impl Fn(&Tensor) -> CandleResult<Tensor>,
@@ -335,13 +388,7 @@ fn predict(
     drawing: &Drawing,
     device: &Device,
 ) -> Result<()> {
-    let image = match plan.set {
-        Set::Mnist => Tensor::from_vec(drawing.like_mnist(), (1, 1, SIDE, SIDE), &Device::Cpu)?,
-        Set::Digits => {
-            let small = Tensor::from_vec(drawing.like_digits(), (1, 1, 8, 8), &Device::Cpu)?;
-            resize_bilinear(&small, SIDE, SIDE)?
-        }
-    };
+    let image = image(plan, drawing)?;
     let logits = sconce::core::no_grad(|| model(&image.to_device(device)?))?;
     let probabilities = softmax(&logits, 1)?.flatten_all()?.to_vec1::<f32>()?;
     for (digit, probability) in probabilities.iter().enumerate() {
