@@ -83,3 +83,19 @@ pub use sconce_transformer as transformer;
 ))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// And those of the guide's chapters.
+#[cfg(all(
+    doctest,
+    feature = "nn",
+    feature = "losses",
+    feature = "optim",
+    feature = "data",
+    feature = "train"
+))]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/graph.md")]
+    mod graph {}
+    #[doc = include_str!("../../../docs/guide/network.md")]
+    mod network {}
+}
