@@ -28,6 +28,12 @@ impl<'a, T: Copy> MatRef<'a, T> {
             fits(data.len(), rows, cols, row_stride, col_stride),
             "a matrix reaches past its slice"
         );
+        // Of a matrix without elements nobody has checked the strides.
+        let (row_stride, col_stride) = if rows == 0 || cols == 0 {
+            (0, 1)
+        } else {
+            (row_stride, col_stride)
+        };
         Self {
             data,
             rows,

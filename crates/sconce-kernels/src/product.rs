@@ -51,20 +51,21 @@ const PARALLEL_FROM: usize = 1_500_000;
 /// B is a [`Packed`] matrix, a [`MatRef`], or one's own [`PackRhs`] in [`Right`].
 ///
 /// # Panics
-/// The shapes don't agree.
+/// The shapes don't agree, or are those of no memory's matrices.
 pub fn product<T: Element>(
     c: MatMut<'_, T>,
     a: MatRef<'_, T>,
     b: &impl Panels<T>,
     epilogue: &impl Epilogue<T>,
 ) {
-    check((c.rows(), c.cols()), &a, b);
+    let start = epilogue.start();
+    check((c.rows(), c.cols()), &a, b, &start);
     let level = b.level().unwrap_or_else(simd::level);
     let large = is_large(&a, b);
     if split::applies(level, c.rows(), c.cols(), a.cols(), b) {
         split::run(level, c, a, b, epilogue, large);
     } else {
-        driver::run(level, c.into(), a, b, (epilogue.start(), epilogue), large);
+        driver::run(level, c.into(), a, b, (start, epilogue), large);
     }
 }
 
@@ -73,12 +74,11 @@ pub fn product<T: Element>(
 /// An epilogue that adds to what C holds finds zeros there.
 ///
 /// # Panics
-/// The shapes don't agree.
+/// The shapes don't agree, or are those of no memory's matrices.
 pub fn product_vec<T: Element>(a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &impl Epilogue<T>) -> Vec<T> {
-    let (rows, cols) = (a.rows(), b.cols());
-    check((rows, cols), &a, b);
-    let level = b.level().unwrap_or_else(simd::level);
-    let (size, start) = (rows * cols, epilogue.start());
+    let (rows, cols, start) = (a.rows(), b.cols(), epilogue.start());
+    check((rows, cols), &a, b, &start);
+    let (size, level) = (rows * cols, b.level().unwrap_or_else(simd::level));
     if matches!(start, Start::Existing) || split::applies(level, rows, cols, a.cols(), b) {
         let mut values = vec![T::ZERO; size];
         product(MatMut::new(&mut values, rows, cols), a, b, epilogue);
@@ -95,28 +95,54 @@ pub fn product_vec<T: Element>(a: MatRef<'_, T>, b: &impl Panels<T>, epilogue: &
 /// [`product`] on the calling thread alone: for the inside of a parallel loop.
 ///
 /// # Panics
-/// The shapes don't agree.
+/// The shapes don't agree, or are those of no memory's matrices.
 pub fn product_serial<T: Element>(
     c: MatMut<'_, T>,
     a: MatRef<'_, T>,
     b: &impl Panels<T>,
     epilogue: &impl Epilogue<T>,
 ) {
-    check((c.rows(), c.cols()), &a, b);
+    let start = epilogue.start();
+    check((c.rows(), c.cols()), &a, b, &start);
     let level = b.level().unwrap_or_else(simd::level);
-    driver::run(level, c.into(), a, b, (epilogue.start(), epilogue), false);
+    driver::run(level, c.into(), a, b, (start, epilogue), false);
 }
 
 fn is_large<T: Element>(a: &MatRef<'_, T>, b: &impl Panels<T>) -> bool {
     a.rows().saturating_mul(b.cols()).saturating_mul(a.cols()) >= PARALLEL_FROM
 }
 
-fn check<T: Element>(c: (usize, usize), a: &MatRef<'_, T>, b: &impl Panels<T>) {
+/// Checks the shapes, and that none comes near the end of the address space: a view of one element can have any shape.
+fn check<T: Element>(c: (usize, usize), a: &MatRef<'_, T>, b: &impl Panels<T>, start: &Start<'_, T>) {
     let (a, b) = ((a.rows(), a.cols()), (b.rows(), b.cols()));
     assert!(
         a.1 == b.0 && c == (a.0, b.1),
         "a product of {a:?} and {b:?} doesn't fit into {c:?}"
     );
+    for (rows, cols) in [a, b, c] {
+        assert!(
+            can_be(rows, cols),
+            "a matrix of {rows}×{cols} is larger than any memory"
+        );
+    }
+    if let Start::Columns(values) = start {
+        assert!(
+            values.len() == c.1,
+            "there are {} biases for {} columns",
+            values.len(),
+            c.1
+        );
+    }
+}
+
+/// Whether a matrix, copied with some room around it, could exist.
+fn can_be(rows: usize, cols: usize) -> bool {
+    const ROOM: usize = 1024;
+    let size = rows
+        .checked_add(ROOM)
+        .zip(cols.checked_add(ROOM))
+        .and_then(|(rows, cols)| rows.checked_mul(cols));
+    size.is_some_and(|size| size <= isize::MAX as usize / 32)
 }
 
 pub use right::Panels;

@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::stage::{Stage, stream};
-use crate::simd::{self, Simd};
+use crate::simd::{self, Element, Simd};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// # Panics
 /// `fill` leaves something out.
-pub fn fresh<T: Copy + Default + Send + 'static>(len: usize, fill: impl FnOnce(Blank<'_, T>)) -> Vec<T> {
+pub fn fresh<T: Element>(len: usize, fill: impl FnOnce(Blank<'_, T>)) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     let written = AtomicUsize::new(0);
     fill(Blank {
@@ -79,24 +79,28 @@ pub struct BlankPart<'a, T: 'static> {
     here: PhantomData<*mut T>,
 }
 
-impl<T: Copy + Default> BlankPart<'_, T> {
+impl<T: Element> BlankPart<'_, T> {
     /// Has `f` write the next `count` elements. It finds zeros, or what was written before. A few thousand at a time stay
-    /// in the first-level cache.
+    /// in the first-level cache; many more don't go past it.
     ///
     /// # Panics
     /// There are fewer left.
     #[inline(always)]
     pub fn write<S: Simd, R>(&mut self, s: S, count: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+        assert!(
+            count <= self.space.len() - self.done,
+            "more is written than a part of a new vector has"
+        );
         let next = &mut self.space[self.done..][..count];
         let result = match &mut self.stage {
-            Some(stage) => {
+            Some(stage) if size_of_val(next) <= Stage::<T>::MOST => {
                 let values = stage.elements(count);
                 let result = f(values);
                 stream(s, values, next);
                 result
             }
-            None => {
-                next.fill(MaybeUninit::new(T::default()));
+            _ => {
+                next.fill(MaybeUninit::new(T::ZERO));
                 // SAFETY: all of it has just been initialised.
                 f(unsafe { &mut *(std::ptr::from_mut(next) as *mut [T]) })
             }
@@ -128,7 +132,7 @@ pub struct SharedBlank<'a, T> {
 unsafe impl<T: Send> Sync for SharedBlank<'_, T> {}
 
 // SAFETY: parts are the sub-slices of the ranges.
-unsafe impl<'a, T: Copy + Default + Send + 'static> Split for Blank<'a, T> {
+unsafe impl<'a, T: Element> Split for Blank<'a, T> {
     type Part = BlankPart<'a, T>;
     type Whole = SharedBlank<'a, T>;
 

@@ -1,6 +1,7 @@
 //! Slices that are cut in lock-step.
 
 use super::fresh::Blank;
+use crate::simd::Element;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -103,7 +104,7 @@ macro_rules! rows {
 }
 rows!(&'a [T], Sync);
 rows!(&'a mut [T], Send);
-rows!(Blank<'a, T>, Copy + Default + Send + 'static);
+rows!(Blank<'a, T>, Element);
 
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {

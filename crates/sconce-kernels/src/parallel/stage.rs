@@ -1,6 +1,6 @@
 //! Memory of a thread in which pieces of a large result are put together, before they go past the cache to where they belong.
 
-use crate::simd::{LINE, Simd};
+use crate::simd::{Element, LINE, Simd};
 use std::any::Any;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 #[derive(Debug)]
 pub(super) struct Stage<T: 'static>(Option<Box<Memory<T>>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory<T>(Vec<T>);
 
 thread_local! {
@@ -17,7 +17,10 @@ thread_local! {
     static LAST: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
 }
 
-impl<T: Copy + Default> Stage<T> {
+impl<T: Element> Stage<T> {
+    /// Bytes that it may be asked for at once: what stays in a first-level cache beside what is computed with.
+    pub(super) const MOST: usize = 32 << 10;
+
     pub(super) fn new() -> Self {
         let last = LAST.take();
         Self(last.and_then(|last| last.downcast().ok()))
@@ -25,9 +28,9 @@ impl<T: Copy + Default> Stage<T> {
 
     /// The first `count` elements.
     pub(super) fn elements(&mut self, count: usize) -> &mut [T] {
-        let Memory(values) = &mut **self.0.get_or_insert_default();
+        let Memory(values) = &mut **self.0.get_or_insert_with(|| Box::new(Memory(Vec::new())));
         if values.len() < count {
-            values.resize(count, T::default());
+            values.resize(count, T::ZERO);
         }
         &mut values[..count]
     }
@@ -44,7 +47,7 @@ impl<T> Drop for Stage<T> {
 
 /// Copies past the cache, where the processor can.
 #[inline(always)]
-pub(super) fn stream<T: Copy, S: Simd>(s: S, from: &[T], to: &mut [MaybeUninit<T>]) {
+pub(super) fn stream<T: Element, S: Simd>(s: S, from: &[T], to: &mut [MaybeUninit<T>]) {
     assert!(
         from.len() == to.len(),
         "slices that go in lock-step differ in length"

@@ -148,22 +148,23 @@ fn a_panic_comes_back() {
 
 #[test]
 fn fresh_vectors_are_filled_by_whoever_walks_them() {
-    // The last is large enough to go past the cache, in lines that don't begin where rows do.
-    for (rows, cols) in [(0, 3), (1, 1), (7, 5), (900, 200), (1501, 701)] {
+    // The last two are large enough to go past the cache: one in lines that don't begin where rows do, the other has
+    // rows that are too long for it.
+    for (rows, cols) in [(0, 3), (1, 1), (7, 5), (900, 200), (1501, 701), (40, 40_000)] {
         let y = with_any_threads(|| {
-            let mut heads = vec![0; rows];
+            let mut heads = vec![0.; rows];
             fresh(rows * cols, |y| {
                 zip_rows(cols, (Rows(y, cols), &mut heads[..]), |first, (mut y, heads)| {
                     for (i, head) in heads.iter_mut().enumerate() {
                         y.write(Portable::new(), cols, |y| {
-                            y.fill(first + i);
+                            y.fill((first + i) as f64);
                             *head = y[0];
                         });
                     }
                 });
             })
         });
-        assert!(y.iter().enumerate().all(|(i, &y)| y == i / cols));
+        assert!(y.iter().enumerate().all(|(i, &y)| y == (i / cols) as f64));
     }
 }
 
@@ -172,17 +173,19 @@ fn fresh_vectors_with_gaps_are_refused() {
     assert!(std::panic::catch_unwind(|| fresh::<f32>(3, |_| {})).is_err());
     let part = |count| {
         move || {
-            fresh::<u8>(3, |y| {
-                zip((y,), |_, (mut y,)| y.write(Portable::new(), count, |y| y.fill(1)))
+            fresh::<f32>(3, |y| {
+                zip((y,), |_, (mut y,)| {
+                    y.write(Portable::new(), count, |y| y.fill(1.))
+                })
             })
         }
     };
     assert!(std::panic::catch_unwind(part(2)).is_err());
-    assert_eq!(part(3)(), [1; 3]);
+    assert_eq!(part(3)(), [1.; 3]);
     assert!(std::panic::catch_unwind(part(4)).is_err());
     assert!(fresh::<f32>(0, |_| {}).is_empty());
     let stopped = || {
-        fresh::<u8>(5 * CHUNK, |y| {
+        fresh::<f32>(5 * CHUNK, |y| {
             zip((y,), |first, (mut y,)| {
                 y.write(Portable::new(), CHUNK, |_| assert!(first != CHUNK))
             });

@@ -32,7 +32,7 @@ pub fn product_batch<'a, T: Element, B: Panels<T>>(
     operands: impl Fn(usize) -> (MatRef<'a, T>, B) + Sync,
     epilogue: &impl Epilogue<T>,
 ) {
-    let size = rows * cols;
+    let size = rows.saturating_mul(cols);
     if size == 0 {
         return;
     }
@@ -41,18 +41,25 @@ pub fn product_batch<'a, T: Element, B: Panels<T>>(
         "the results aren't a whole number of matrices"
     );
     let level = simd::level();
-    let work = (size * depth).max(1);
+    let work = size.saturating_mul(depth).max(1);
     let bundle = (TASK / work).max(1);
     let run = |(i, c): (usize, &mut [T])| {
         for (j, c) in c.chunks_exact_mut(size).enumerate() {
             let (a, b) = operands(i * bundle + j);
-            check((rows, cols), &a, &b);
+            let start = epilogue.start();
+            check((rows, cols), &a, &b, &start);
             let c = MatMut::new(c, rows, cols);
-            let finish = (epilogue.start(), epilogue);
-            driver::run(b.level().unwrap_or(level), c.into(), a, &b, finish, false);
+            driver::run(
+                b.level().unwrap_or(level),
+                c.into(),
+                a,
+                &b,
+                (start, epilogue),
+                false,
+            );
         }
     };
-    let large = c.len() / size * work >= PARALLEL_FROM;
+    let large = (c.len() / size).saturating_mul(work) >= PARALLEL_FROM;
     let bundles = c.chunks_mut(bundle * size).enumerate();
     if large {
         parallel::for_each(bundles.collect(), run)

@@ -107,7 +107,9 @@ pub(super) fn with_scratch<T: crate::simd::Element, R>(
         Owner::Left => &LEFT,
         Owner::Right => &RIGHT,
     };
-    let words = (len * size_of::<T>()).div_ceil(size_of::<u64>());
+    let bytes = len.checked_mul(size_of::<T>());
+    assert!(bytes.is_some(), "scratch memory of {len} elements");
+    let words = bytes.unwrap_or_default().div_ceil(size_of::<u64>());
     // A product inside a product's packing finds nothing here, and gets memory of its own.
     let mut memory = match slot.take() {
         Some(memory) if memory.len() >= words => memory,

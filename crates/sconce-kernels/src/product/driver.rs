@@ -109,14 +109,6 @@ pub(super) fn run<T: Element, B: Panels<T>, E: Epilogue<T>>(
     if m == 0 || c.cols == 0 {
         return;
     }
-    if let Start::Columns(values) = start {
-        assert!(
-            values.len() == c.cols,
-            "there are {} biases for {} columns",
-            values.len(),
-            c.cols
-        );
-    }
     // Rows that every task would have to copy are copied once.
     if threads && m <= ROWS && a.col_stride() == 1 && crowds(a.row_stride() * size_of::<T>()) && k > 0 {
         let step = spread(k);

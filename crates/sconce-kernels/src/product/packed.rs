@@ -19,7 +19,15 @@ pub struct Packed<T> {
 
 impl<T: Element> Packed<T> {
     /// Packs a matrix; a weight `[out, in]` that is multiplied as x·Wᵀ goes in as `MatRef::new(w, out, in).t()`.
+    ///
+    /// # Panics
+    /// The matrix, which may be a view of a few elements, is larger than any memory.
     pub fn new(b: MatRef<'_, T>) -> Self {
+        let (rows, cols) = (b.rows(), b.cols());
+        assert!(
+            super::can_be(rows, cols),
+            "a matrix of {rows}×{cols} is larger than any memory"
+        );
         let level = simd::level();
         let width = T::kernels(level).width;
         let count = b.cols().div_ceil(width);

@@ -353,3 +353,43 @@ fn wrong_shapes_are_refused() {
     });
     assert!(std::panic::catch_unwind(run).is_err());
 }
+
+#[test]
+fn shapes_of_no_memory_are_refused() {
+    let one = [1f32];
+    // A view with strides of 0 has any shape; sizes computed from it would wrap around.
+    for (m, k, n) in [(8192, 1 << 52, 1024), (1, 1 << 62, 1), (4, usize::MAX, 4)] {
+        let (a, b) = (
+            MatRef::strided(&one, m, k, 0, 0),
+            MatRef::strided(&one, k, n, 0, 0),
+        );
+        let refused = |f: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
+        assert!(refused(&|| _ = product_vec(a, &b, &Plain)));
+        assert!(refused(&|| product(
+            MatMut::new(&mut vec![0.; m * n], m, n),
+            a,
+            &b,
+            &Plain
+        )));
+        assert!(refused(&|| product_serial(
+            MatMut::new(&mut vec![0.; m * n], m, n),
+            a,
+            &b,
+            &Plain
+        )));
+        assert!(refused(&|| _ = Packed::new(b)));
+    }
+}
+
+#[test]
+fn a_bias_of_another_length_is_refused_however_the_sum_is_cut() {
+    for k in [3, 300, 3000] {
+        let (a, b) = (vec![1f32; 2 * k], vec![1f32; 4 * k]);
+        let (a, b) = (MatRef::new(&a, 2, k), MatRef::new(&b, k, 4));
+        for biases in [3, 5] {
+            let biases = vec![1.; biases];
+            assert!(std::panic::catch_unwind(|| product_vec(a, &b, &Columns(&biases))).is_err());
+        }
+        assert_eq!(product_vec(a, &b, &Columns(&[1.; 4])), [k as f32 + 1.; 8]);
+    }
+}

@@ -113,12 +113,12 @@ impl<T: Element, F: Function> Kernel for Block<'_, T, F> {
             .zip(self.dy.chunks_exact(self.width));
         for (i, (x, dy)) in rows.enumerate() {
             let [a, b, c, d] = self.constants;
-            self.out.write(
-                s,
-                self.width,
-                #[inline(always)]
-                |out| {
-                    if self.mixed {
+            if self.mixed {
+                self.out.write(
+                    s,
+                    self.width,
+                    #[inline(always)]
+                    |out| {
                         map(
                             s,
                             out,
@@ -127,12 +127,21 @@ impl<T: Element, F: Function> Kernel for Block<'_, T, F> {
                             #[inline(always)]
                             |[x, dy, a, b, c, d]: [T::Vector<S>; 6]| self.function.value(x, dy, [a, b, c, d]),
                         );
-                    } else {
-                        let channel = (self.first + i) % a.len();
-                        let constants = [a, b, c, d].map(
-                            #[inline(always)]
-                            |constants| s.splat(constants[channel]),
-                        );
+                    },
+                );
+                continue;
+            }
+            let channel = (self.first + i) % a.len();
+            let constants = [a, b, c, d].map(
+                #[inline(always)]
+                |constants| s.splat(constants[channel]),
+            );
+            for (x, dy) in x.chunks(PIECE).zip(dy.chunks(PIECE)) {
+                self.out.write(
+                    s,
+                    x.len(),
+                    #[inline(always)]
+                    |out| {
                         map(
                             s,
                             out,
@@ -141,9 +150,12 @@ impl<T: Element, F: Function> Kernel for Block<'_, T, F> {
                             #[inline(always)]
                             |[x, dy]: [T::Vector<S>; 2]| self.function.value(x, dy, constants),
                         );
-                    }
-                },
-            );
+                    },
+                );
+            }
         }
     }
 }
+
+/// Elements of a long row that are computed before they go to where they belong.
+const PIECE: usize = 2048;
