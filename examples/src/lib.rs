@@ -14,7 +14,7 @@ use std::path::Path;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Common {
     /// Decides everything random: initial values, order of the samples
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub seed: u64,
     /// Where to compute: cpu, cuda, cuda:N, metal (other than cpu: build with that feature)
     #[arg(long, default_value = "cpu")]
@@ -24,9 +24,14 @@ pub struct Common {
     pub smoke: bool,
 }
 
-/// Prints a line. Unlike `println!` it survives a reader that went away, such as `head`.
+/// Prints a line. A reader that went away, such as `head`, is no reason to lose a run; a full disk ends the program.
 pub fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(std::io::stderr(), "error: the output can't be written: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// Prints one of the figures that a program ends with.
@@ -37,14 +42,23 @@ pub fn figure(name: &str, value: f64) {
 /// Makes sure that a file can be put there, before hours are spent on what goes into it.
 ///
 /// # Errors
-/// There is no such folder, or the path is one.
+/// There is no such folder, the path is one, or nothing may be written there.
 pub fn check_writable(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     if path.is_dir() {
         return Err(Failure::at(path, "is a folder, expected a file to write"));
     }
-    match folder {
-        Some(folder) if !folder.is_dir() => Err(Failure::at(path, "there is no such folder to write to")),
-        _ => Ok(()),
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(Failure::at(path, "there is no such folder to write to"));
     }
+    let existed = path.exists();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|error| Failure::at(path, format!("can't be written: {error}")))?;
+    if !existed {
+        std::fs::remove_file(path).map_err(|error| Failure::at(path, error))?;
+    }
+    Ok(())
 }

@@ -260,8 +260,17 @@ fn bad_flags_and_files_are_one_line() {
     GrayImage::from_pixel(30, 30, Luma([255]))
         .save(at("blank.png"))
         .unwrap();
+    let modern = [
+        "--recipe",
+        "modern",
+        "--epochs",
+        "0",
+        "--save",
+        "modern.safetensors",
+    ];
+    stdout(&lenet(scratch.path(), &modern));
     std::fs::write(at("cut.safetensors"), [9, 0, 0, 0, 0, 0, 0, 0, b'{']).unwrap();
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 17] = [
         (
             &["--dataset", "mnist"],
             "mnist is missing: run `cargo xtask data mnist`",
@@ -286,7 +295,11 @@ fn bad_flags_and_files_are_one_line() {
         ),
         (&["--graph", "."], ".: is a folder, expected a file to write"),
         (&["--out", "one.png"], "one.png: "),
-        (&["--batch-size", "0"], "batch_size is 0, expected at least 1"),
+        (&["--batch-size", "0"], "--batch-size is 0, expected at least 1"),
+        (
+            &["--load", "modern.safetensors"],
+            "was saved with --dataset digits --recipe modern, and is loaded with --dataset digits --recipe tutorial",
+        ),
         (&["--lr=-1"], "lr is -1"),
         (
             &["--recipe", "modern", "--optimizer", "sgd", "--lr", "1e30"],

@@ -1,5 +1,6 @@
 //! Initial values of parameters, by PyTorch's formulas.
 
+use crate::composite::is_float;
 use crate::random::Generator;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Shape, Tensor};
@@ -152,7 +153,16 @@ impl Init {
     ) -> Result<Tensor> {
         let shape = shape.into();
         if let Self::Const(value) = *self {
+            drop(self.room(&shape)?);
             return Ok(Tensor::full(value, shape, device)?.to_dtype(dtype)?);
+        }
+        if !is_float(dtype) {
+            return Err(Error::DType {
+                layer: self.name().to_string(),
+                argument: "tensor",
+                expected: "a floating-point type".to_string(),
+                got: dtype,
+            });
         }
         let values = self.values(&shape, generator)?;
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?
@@ -161,7 +171,7 @@ impl Init {
     }
 
     fn values(&self, shape: &Shape, generator: &Generator) -> Result<Vec<f64>> {
-        let mut values = vec![0.; shape.elem_count()];
+        let mut values = self.room(shape)?;
         let (fan_in, fan_out) = fans(shape);
         let fan = |fan| match fan {
             Fan::In => fan_in,
@@ -185,8 +195,12 @@ impl Init {
                 self.check_order("lo", lo, hi)?;
                 generator.fill_uniform(&mut values, lo, hi);
             }
-            Self::Normal { mean, std } => generator.fill_normal(&mut values, mean, std),
+            Self::Normal { mean, std } => {
+                self.check_normal(mean, std)?;
+                generator.fill_normal(&mut values, mean, std);
+            }
             Self::TruncNormal { mean, std, lo, hi } => {
+                self.check_normal(mean, std)?;
                 self.check_order("lo", lo, hi)?;
                 fill_truncated(&mut values, generator, mean, std, lo, hi);
             }
@@ -212,6 +226,42 @@ impl Init {
             }
         }
         Ok(values)
+    }
+
+    /// Zeros, if the memory for them is to be had.
+    fn room(&self, shape: &Shape) -> Result<Vec<f64>> {
+        let mut values = Vec::new();
+        let size = shape
+            .dims()
+            .iter()
+            .try_fold(1usize, |size, &axis| size.checked_mul(axis));
+        match size.filter(|&size| values.try_reserve_exact(size).is_ok()) {
+            Some(size) => {
+                values.resize(size, 0.);
+                Ok(values)
+            }
+            None => Err(Error::shape(
+                self.name(),
+                "tensor",
+                "a size that fits into memory",
+                shape.dims(),
+            )),
+        }
+    }
+
+    fn check_normal(&self, mean: f64, std: f64) -> Result<()> {
+        if !mean.is_finite() {
+            return Err(Error::config(self.name(), "mean", mean, "a finite number"));
+        }
+        if !(std.is_finite() && std >= 0.) {
+            return Err(Error::config(
+                self.name(),
+                "std",
+                std,
+                "a finite number from 0 on",
+            ));
+        }
+        Ok(())
     }
 
     fn check_order(&self, field: &'static str, lo: f64, hi: f64) -> Result<()> {
@@ -248,6 +298,14 @@ fn fans(shape: &Shape) -> (f64, f64) {
 
 /// By inversion: a uniform number between the cuts' probabilities, through the normal quantile function.
 fn fill_truncated(values: &mut [f64], generator: &Generator, mean: f64, std: f64, lo: f64, hi: f64) {
+    if lo > mean {
+        // Near 1 probabilities lie too far apart: the lower tail, mirrored, has them near 0.
+        fill_truncated(values, generator, mean, std, 2. * mean - hi, 2. * mean - lo);
+        for value in values {
+            *value = (2. * mean - *value).clamp(lo, hi);
+        }
+        return;
+    }
     let [from, to] = [lo, hi].map(|cut| normal_cdf((cut - mean) / std));
     generator.fill_uniform(values, from, to);
     for value in values {
@@ -459,5 +517,51 @@ mod tests {
             turned.tensor(5, DType::F32, &Device::Cpu, &generator),
             Err(Error::Config { .. })
         ));
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_an_error() {
+        let draw = |init: Init, shape: &[usize], dtype| {
+            init.tensor(shape, dtype, &Device::Cpu, &Generator::new(0))
+                .unwrap_err()
+                .to_string()
+        };
+        let uniform = Init::Uniform { lo: -3., hi: 3. };
+        assert!(draw(uniform, &[4], DType::I64).contains("dtype I64"));
+        for std in [f64::NAN, -1., f64::INFINITY] {
+            assert!(draw(Init::Normal { mean: 0., std }, &[4], DType::F32).contains("std is"));
+        }
+        let huge = [1 << 40, 1 << 40];
+        for init in [uniform, Init::Const(0.), Init::Orthogonal { gain: 1. }] {
+            assert!(draw(init, &huge, DType::F32).contains("fits into memory"));
+            assert!(draw(init, &[1 << 30, 1 << 20], DType::F32).contains("fits into memory"));
+        }
+    }
+
+    #[test]
+    fn truncated_tails_are_mirror_images() {
+        let draw = |lo, hi| {
+            let init = Init::TruncNormal {
+                mean: 1.,
+                std: 2.,
+                lo,
+                hi,
+            };
+            let values = init
+                .tensor(1000, DType::F64, &Device::Cpu, &Generator::new(5))
+                .unwrap();
+            values.to_vec1::<f64>().unwrap()
+        };
+        let (upper, lower) = (draw(12., 14.), draw(-12., -10.));
+        assert!(
+            upper
+                .iter()
+                .zip(&lower)
+                .all(|(u, l)| (u - 1. + (l - 1.)).abs() < 1e-9)
+        );
+        let mut distinct = upper.clone();
+        distinct.sort_by(f64::total_cmp);
+        distinct.dedup();
+        assert!(distinct.len() > 950, "{}", distinct.len());
     }
 }

@@ -112,31 +112,41 @@ pub fn save_tensors<'a>(
 /// Puts a file in place whole or not at all: a temporary one in the same folder, flushed to the disk and renamed.
 ///
 /// # Errors
-/// The folder is missing or can't be written to; what stood at `path` is untouched then.
+/// The folder is missing or can't be written to; what stood at `path` is untouched then, unless it was the last step that
+/// failed, in which the folder is flushed.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
-    let path = path.as_ref();
+    // A link stays one; what it leads to is replaced.
+    let given = path.as_ref();
+    let target = std::fs::canonicalize(given).unwrap_or_else(|_| given.to_path_buf());
+    let path = target.as_path();
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".sconce-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".sconce-");
         #[cfg(unix)]
         {
-            // Temporary files are private; a model file has the permissions of any other.
+            // Temporary files are private; a model file has the permissions of any new file, less the process's mask.
             use std::os::unix::fs::PermissionsExt;
-            file.as_file()
-                .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
+        // The error would name the temporary file.
+        let file = builder.tempfile_in(folder);
+        let mut file = file.map_err(|error| std::io::Error::from(error.kind()))?;
+        file.write_all(bytes)?;
+        if let Ok(before) = std::fs::metadata(path) {
+            file.as_file().set_permissions(before.permissions())?;
+        }
+        file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         #[cfg(unix)]
         // The rename itself lasts only once the folder is on the disk.
         std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    write().map_err(|error| file_error(path, error))
+    write().map_err(|error| file_error(given, error))
 }
 
 /// Reads a safetensors file into a store that layers have been built on.
@@ -185,6 +195,29 @@ pub fn load(
     Ok(report)
 }
 
+/// The text that a safetensors file holds under a key, as [`save_tensors`] writes it; `None` if it has no such key.
+///
+/// # Errors
+/// The file can't be read, is truncated or contradicts itself.
+///
+/// # Example
+/// ```
+/// use sconce_core::io;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("model.safetensors");
+/// io::save_tensors(&path, [], Some(("made by", "an example")))?;
+/// assert_eq!(io::metadata(&path, "made by")?.as_deref(), Some("an example"));
+/// assert_eq!(io::metadata(&path, "made for")?, None);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub fn metadata(path: impl AsRef<Path>, key: &str) -> Result<Option<String>> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|error| file_error(path, error))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(path, error))?;
+    let texts = header.metadata().as_ref();
+    Ok(texts.and_then(|texts| texts.get(key)).cloned())
+}
+
 /// The tensors of a safetensors file by name, on the CPU.
 ///
 /// # Errors
@@ -192,12 +225,7 @@ pub fn load(
 pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|error| file_error(path, error))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
-        file_error(
-            path,
-            format!("not a safetensors file, or a damaged one ({error})"),
-        )
-    })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, error))?;
     file.iter()
         .map(|(name, view)| {
             let dtype = DType::try_from(view.dtype()).map_err(|_| {
@@ -210,6 +238,13 @@ pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>> 
             Ok((name.to_string(), tensor))
         })
         .collect()
+}
+
+fn damaged(path: &Path, error: impl fmt::Display) -> Error {
+    file_error(
+        path,
+        format!("not a safetensors file, or a damaged one ({error})"),
+    )
 }
 
 fn file_error(path: &Path, problem: impl fmt::Display) -> Error {
@@ -322,5 +357,30 @@ mod tests {
         std::fs::create_dir(&taken).unwrap();
         assert!(save(&taken, &store(1.)).is_err());
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn permissions_and_links_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+        std::fs::write(at("private"), "old").unwrap();
+        std::fs::set_permissions(at("private"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomically(at("private"), b"new").unwrap();
+        assert_eq!(mode("private"), 0o600);
+        std::fs::write(at("plain"), "as any file").unwrap();
+        write_atomically(at("new"), b"new").unwrap();
+        assert_eq!(mode("new"), mode("plain"));
+        symlink(at("private"), at("link")).unwrap();
+        write_atomically(at("link"), b"newer").unwrap();
+        assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
+        assert_eq!(std::fs::read(at("private")).unwrap(), b"newer");
+        let error = write_atomically(at("none/x"), b"").unwrap_err().to_string();
+        assert!(
+            error.contains("none/x: ") && !error.contains(".sconce-"),
+            "{error}"
+        );
     }
 }

@@ -36,6 +36,7 @@
 pub use candle_core;
 pub use candle_nn;
 
+mod composite;
 pub mod cpu;
 mod device;
 mod error;
@@ -47,6 +48,7 @@ pub mod io;
 mod params;
 mod random;
 
+pub use composite::{check_float, composite};
 pub use device::{best_device, parse_device};
 pub use error::{Error, Result, layer_path};
 pub use function::{Backward, Function, Output, apply, apply1};

@@ -3,11 +3,12 @@
 mod store;
 
 use crate::{Error, Init, Result, graph, is_grad_enabled, random};
-use candle_core::{DType, Shape, Tensor, Var};
+use candle_core::{DType, Shape, Tensor, TensorId, Var};
 use candle_nn::{VarBuilder, VarMap};
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 pub use store::ParamStore;
 
 /// Where trainable parameters are read from: a [`ParamStore`] or candle's [`VarMap`].
@@ -29,9 +30,17 @@ impl Parameters for ParamStore {
     }
 }
 
-/// Sorted by name, since a `VarMap` has no order of its own.
+/// Sorted by name, since a `VarMap` has no order of its own. It can't tell buffers from parameters either: those that came
+/// about by [`buffer`] are left out of what is trained.
 impl Parameters for VarMap {
     fn named_parameters(&self) -> Vec<(String, Var)> {
+        let buffers = buffers();
+        let mut all = self.named_tensors();
+        all.retain(|(_, var)| !buffers.contains(&var.id()));
+        all
+    }
+
+    fn named_tensors(&self) -> Vec<(String, Var)> {
         let map = self.data().lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = map
             .iter()
@@ -39,10 +48,6 @@ impl Parameters for VarMap {
             .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
-    }
-
-    fn named_tensors(&self) -> Vec<(String, Var)> {
-        self.named_parameters()
     }
 }
 
@@ -83,6 +88,12 @@ impl Param {
     pub fn dims(&self) -> &[usize] {
         self.tensor.dims()
     }
+}
+
+/// The variables that are buffers. Ids are never given twice, so none need be taken out.
+fn buffers() -> MutexGuard<'static, HashSet<TensorId>> {
+    static BUFFERS: LazyLock<Mutex<HashSet<TensorId>>> = LazyLock::new(Mutex::default);
+    BUFFERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A tensor that belongs to a layer and is saved with it, but not trained: running statistics, counters.
@@ -200,7 +211,9 @@ pub fn buffer(
         dtype,
     )?;
     // A variable stays the store's own; a plain tensor, as a file gives, becomes the layer's copy.
-    Ok(Buffer(Var::from_tensor(&tensor)?))
+    let var = Var::from_tensor(&tensor)?;
+    buffers().insert(var.id());
+    Ok(Buffer(var))
 }
 
 fn get(

@@ -89,7 +89,13 @@ pub trait Dataset {
     where
         Self: Sized + Clone,
     {
-        split(self, (0..self.len()).collect(), fraction)
+        let len = self.len();
+        split(
+            self,
+            (0..len).collect(),
+            fraction,
+            (len as f64 * (1. - fraction)).floor(),
+        )
     }
 
     /// Draws `fraction` of the samples at random: (the rest, the drawn), each in their old order.
@@ -102,7 +108,11 @@ pub trait Dataset {
     where
         Self: Sized + Clone,
     {
-        let (mut rest, mut drawn) = split(self, Generator::new(seed).permutation(self.len()), fraction)?;
+        let len = self.len();
+        // The part that is drawn is rounded up, unless it is a whole number but for its last bits.
+        let drawn = (len as f64 * fraction * (1. - 1e-12)).ceil();
+        let order = Generator::new(seed).permutation(len);
+        let (mut rest, mut drawn) = split(self, order, fraction, len as f64 - drawn)?;
         rest.indices.sort_unstable();
         drawn.indices.sort_unstable();
         Ok((rest, drawn))
@@ -113,11 +123,12 @@ fn split<D: Dataset + Clone>(
     dataset: &D,
     mut order: Vec<usize>,
     fraction: f64,
+    first: f64,
 ) -> Result<(Subset<D>, Subset<D>)> {
     if !(fraction > 0. && fraction < 1.) {
         return Err(Error::config("fraction", fraction, "above 0 and below 1"));
     }
-    let first = (order.len() as f64 * (1. - fraction)).floor() as usize;
+    let first = first as usize;
     if first == 0 || first == order.len() {
         let expected = format!("one that leaves samples in both parts of {}", order.len());
         return Err(Error::config("fraction", fraction, expected));
@@ -229,6 +240,23 @@ mod tests {
         let part = numbers(3).subset(vec![2, 0]).unwrap();
         for bad in [part.get(2).err(), part.batch(&[0, 2]).err()] {
             assert_eq!(Error::from(bad.unwrap()).to_string(), "sample 2 of a set of 2");
+        }
+    }
+
+    #[test]
+    fn a_part_drawn_is_rounded_up_once() {
+        for (len, fraction, expected) in [
+            (100, 0.9, 90),
+            (10, 0.9, 9),
+            (1797, 0.2, 360),
+            (10, 0.1, 1),
+            (3, 0.5, 2),
+        ] {
+            let (rest, drawn) = numbers(len).split_random(fraction, 0).unwrap();
+            assert_eq!(
+                (rest.len() as u32, drawn.len() as u32),
+                (len - expected, expected)
+            );
         }
     }
 }

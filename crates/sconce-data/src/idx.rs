@@ -107,10 +107,12 @@ fn elements(mut content: impl Read, most: u64, name: &str) -> Result<Tensor> {
         }
         dims.push(u32::from_be_bytes(dim) as usize);
     }
-    let size = dims
-        .iter()
-        .try_fold(element.size(), |size, &dim| size.checked_mul(dim));
-    let Some(size) = size else {
+    // An axis of length 0 doesn't make the others harmless: strides are their products.
+    let product = |dim: fn(usize) -> usize| {
+        let mut dims = dims.iter().map(|&axis| dim(axis));
+        dims.try_fold(element.size(), usize::checked_mul)
+    };
+    let Some(size) = product(|dim| dim.max(1)).and(product(|dim| dim)) else {
         let problem = format!("the header says shape {dims:?}, which is more than a computer can hold");
         return Err(Error::file(name, problem));
     };
@@ -302,6 +304,12 @@ mod tests {
     #[test]
     fn axes_of_no_length_and_none_at_all() {
         assert_eq!(from_bytes(&header(8, &[0, 5])).unwrap().dims(), [0, 5]);
+        // Strides are products of the axes after the one of no length.
+        let huge = from_bytes(&header(8, &[0, u32::MAX, u32::MAX, u32::MAX])).unwrap_err();
+        assert!(
+            huge.to_string().contains("more than a computer can hold"),
+            "{huge}"
+        );
         let scalar = from_bytes(&[header(8, &[]), vec![9]].concat()).unwrap();
         assert_eq!(scalar.to_scalar::<u8>().unwrap(), 9);
     }

@@ -52,7 +52,8 @@ impl Mnist {
 fn part(folder: &Path, part: &str) -> Result<TensorDataset> {
     let image_file = find(folder, &format!("{part}-images-idx3-ubyte"))?;
     let label_file = find(folder, &format!("{part}-labels-idx1-ubyte"))?;
-    let (images, labels) = (idx::read(&image_file)?, idx::read(&label_file)?);
+    let read = |path: &Path| idx::read(path).map_err(with_remedy);
+    let (images, labels) = (read(&image_file)?, read(&label_file)?);
     let (images, labels) = (
         check_images(&image_file, images)?,
         check_labels(&label_file, labels)?,
@@ -67,6 +68,17 @@ fn part(folder: &Path, part: &str) -> Result<TensorDataset> {
         });
     }
     TensorDataset::new(&images, &labels)
+}
+
+/// A damaged file is got again.
+fn with_remedy(error: Error) -> Error {
+    match error {
+        Error::File { path, problem } => Error::File {
+            path,
+            problem: format!("{problem}; delete it and run `cargo xtask data {SET}`"),
+        },
+        other => other,
+    }
 }
 
 fn find(folder: &Path, name: &str) -> Result<PathBuf> {
@@ -86,12 +98,16 @@ fn missing(path: &Path) -> Error {
 
 fn check_images(path: &Path, images: Tensor) -> Result<Tensor> {
     match (images.dims(), images.dtype()) {
+        (&[0, ..], _) => Err(with_remedy(Error::file(
+            &path.display().to_string(),
+            "holds no images",
+        ))),
         (&[n, SIDE, SIDE], DType::U8) => Ok(images.reshape((n, 1, SIDE, SIDE))?),
         (dims, dtype) => {
             let problem = format!(
                 "holds {dtype:?} of shape {dims:?}, expected images: U8 of shape [samples, {SIDE}, {SIDE}]"
             );
-            Err(Error::file(&path.display().to_string(), problem))
+            Err(with_remedy(Error::file(&path.display().to_string(), problem)))
         }
     }
 }
@@ -160,7 +176,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         type Damage = fn(&Path);
-        let cases: [(Damage, &str); 7] = [
+        let cases: [(Damage, &str); 8] = [
+            (
+                |f| write(f, "train-images-idx3-ubyte", &[0, 28, 28], &[]),
+                "/train-images-idx3-ubyte: holds no images; delete it and run `cargo xtask data mnist`",
+            ),
             (
                 |f| std::fs::remove_file(f.join("t10k-labels-idx1-ubyte")).unwrap(),
                 "t10k-labels-idx1-ubyte is missing: run `cargo xtask data mnist`",

@@ -20,7 +20,7 @@ pub enum Error {
         step: usize,
     },
     /// Parameters got no gradient in the first step: the loss doesn't depend on them, or their gradients are lost on the way.
-    #[error("these parameters get no gradient and would not be trained: {}; freeze them if that is meant", names.join(", "))]
+    #[error("these parameters get no gradient and would not be trained: {}; if that is meant, freeze them or let `missing_gradients` warn", names.join(", "))]
     MissingGradients {
         /// Their names.
         names: Vec<String>,

@@ -50,11 +50,12 @@ impl Report {
         let visible = self.progress == Progress::Auto && std::io::stdout().is_terminal();
         let bar = visible.then(|| {
             let target = ProgressDrawTarget::stdout();
-            let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  loss {msg}  {eta} left";
+            let template = "{prefix} {wide_bar} {pos}/{len}  loss {msg}  {eta} left";
             let style = ProgressStyle::with_template(template);
             ProgressBar::with_draw_target(Some(self.steps as u64), target)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
                 .with_prefix(format!("epoch {epoch}/{}", self.epochs))
+                .with_message("…")
         });
         EpochBar { bar, renewed: None }
     }
@@ -75,7 +76,7 @@ impl EpochBar {
         let Some(bar) = &self.bar else { return };
         bar.inc(1);
         if self.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
-            bar.set_message(format!("{:.4}", loss()));
+            bar.set_message(number(loss()));
             self.renewed = Some(Instant::now());
         }
     }
@@ -90,18 +91,31 @@ impl Drop for EpochBar {
 }
 
 fn line(record: &EpochRecord, epochs: usize) -> String {
-    let mut text = format!("epoch {}/{epochs}: loss {:.4}", record.epoch, record.train_loss);
+    let mut text = format!(
+        "epoch {}/{epochs}: loss {}",
+        record.epoch,
+        number(record.train_loss)
+    );
     for (name, loss) in &record.turns {
-        text += &format!(", {name} loss {loss:.4}");
+        text += &format!(", {name} loss {}", number(*loss));
     }
     if let Some(scores) = &record.validation {
-        text += &format!(", validation loss {:.4}", scores.loss);
+        text += &format!(", validation loss {}", number(scores.loss));
         for (name, value) in &scores.metrics {
-            text += &format!(", validation {name} {value:.4}");
+            text += &format!(", validation {name} {}", number(*value));
         }
     }
     text += &format!(", {:.2} s", record.seconds);
     text
+}
+
+/// Four decimals, or the order of magnitude of what is far from 1.
+fn number(value: f64) -> String {
+    if value.abs() < 1e6 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.3e}")
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +140,10 @@ mod tests {
             "epoch 2/5: loss 0.5123, generator loss 1.5000, 1.23 s"
         );
         record.turns.clear();
+        assert_eq!(
+            (number(1e30), number(f64::NAN)),
+            ("1.000e30".into(), "NaN".into())
+        );
         record.validation = Some(Scores {
             loss: 0.4,
             metrics: vec![("accuracy", 0.875)],

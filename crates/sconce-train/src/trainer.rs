@@ -25,6 +25,8 @@ pub struct FitConfig<'a> {
     pub batch_size: usize,
     /// The seed of the order of the training set; in its own order if `None`.
     pub shuffle: Option<u64>,
+    /// Whether a last batch of fewer samples is left out of an epoch: batch norm, say, can't train on one sample.
+    pub drop_last: bool,
     /// What to evaluate on after every epoch.
     pub validation: Validation<'a>,
     /// What to show meanwhile.
@@ -34,12 +36,13 @@ pub struct FitConfig<'a> {
 }
 
 impl FitConfig<'_> {
-    /// Shuffled by the seed 0, without validation; a missing gradient is an error.
+    /// Shuffled by the seed 0, every sample in every epoch, without validation; a missing gradient is an error.
     pub fn new(epochs: usize, batch_size: usize) -> Self {
         Self {
             epochs,
             batch_size,
             shuffle: Some(0),
+            drop_last: false,
             validation: Validation::None,
             progress: Progress::Auto,
             missing_gradients: MissingGradients::Refuse,
@@ -220,8 +223,12 @@ impl<'a> Trainer<'a> {
         if train.is_empty() {
             return Err(Error::Empty { set: "training" });
         }
+        if validation.is_some_and(Dataset::is_empty) {
+            return Err(Error::Empty { set: "validation" });
+        }
         let loader_cfg = LoaderConfig {
             shuffle: cfg.shuffle,
+            drop_last: cfg.drop_last,
             ..LoaderConfig::new(cfg.batch_size)
         };
         let loader = Loader::new(train, &loader_cfg)?;
@@ -334,8 +341,8 @@ impl<'a> Trainer<'a> {
             let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
             let position = Position {
                 epoch,
-                step: epoch * steps + i,
-                steps: cfg.epochs * steps,
+                step: epoch.saturating_mul(steps).saturating_add(i),
+                steps: cfg.epochs.saturating_mul(steps),
             };
             if let Some(schedule) = &self.schedule {
                 self.optimizer.set_learning_rate(schedule(&position));

@@ -6,7 +6,7 @@
 use clap::{Parser, ValueEnum};
 use sconce::candle_core::{DType, Device, Module, Result as CandleResult, Tensor, Var};
 use sconce::cnn::{LeNet, LeNetConfig};
-use sconce::core::{Init, ParamStore, backward, graph, io, parse_device};
+use sconce::core::{Init, ParamStore, Parameters, backward, graph, io, parse_device};
 use sconce::data::transforms::{Normalize, resize_bilinear};
 use sconce::data::{Dataset, Mnist, TensorDataset, data_dir, digits};
 use sconce::losses::{Reduction, cross_entropy};
@@ -31,13 +31,13 @@ struct Flags {
     #[arg(long, value_enum, default_value_t = Set::Digits)]
     dataset: Set,
     /// How often to go through the training set [default: digits 20, mnist 5; modern: digits 20, mnist 10]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Images in a batch [default: 32; modern on mnist: 64]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// Learning rate [default: sgd 0.9, adam 0.005; modern: sgd 0.05, adam 0.003]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Update rule [default: digits adam, mnist sgd; modern: adam]
     #[arg(long, value_enum)]
@@ -51,8 +51,8 @@ struct Flags {
     /// Write the trained network there (safetensors)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Start from a network saved with the same --recipe; it is trained only if --epochs is given
-    #[arg(long, value_name = "FILE")]
+    /// Start from a network saved with the same --dataset and --recipe; it is trained only if --epochs is given
+    #[arg(long, value_name = "FILE", conflicts_with = "smoke")]
     load: Option<PathBuf>,
     /// Write pictures into this folder: predictions.png, a sheet of test digits
     #[arg(long, value_name = "DIR")]
@@ -96,6 +96,8 @@ const TEST_PART: f64 = 0.2;
 const TEST_SEED: u64 = 0;
 const VALIDATION_PART: f64 = 0.1;
 const EVALUATION_BATCH: usize = 64;
+/// Where a file says what it must be loaded with.
+const MADE_WITH: &str = "lenet";
 const SMOKE_EPOCHS: usize = 6;
 const SMOKE_LOSS: f64 = 0.5;
 
@@ -115,18 +117,37 @@ fn run(flags: &Flags) -> Result<()> {
     // What can fail early does.
     let drawing = flags.predict.as_deref().map(picture::read).transpose()?;
     let explained = flags.explain.as_deref().map(picture::read).transpose()?;
-    for path in [&flags.save, &flags.graph].into_iter().flatten() {
-        check_writable(path)?;
+    if plan.batch_size == 0 {
+        return Err(Failure::new("--batch-size is 0, expected at least 1"));
     }
+    let sheet = flags.out.as_ref().map(|folder| folder.join("predictions.png"));
+    let heat = flags
+        .out
+        .as_deref()
+        .unwrap_or(Path::new("."))
+        .join("saliency.png");
     if let Some(folder) = &flags.out {
         std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
     }
+    let heat_wanted = explained.as_ref().map(|_| &heat);
+    for path in [
+        flags.save.as_ref(),
+        flags.graph.as_ref(),
+        sheet.as_ref(),
+        heat_wanted,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        check_writable(path)?;
+    }
     if let Some(path) = &flags.load {
-        io::load(path, &store, io::Strictness::Strict)?;
+        plan.load(path, &store)?;
     }
     if let Some(path) = &flags.graph {
-        let x = Tensor::zeros((plan.batch_size, 1, SIDE, SIDE), DType::F32, &device)?;
-        let labels = Tensor::zeros(plan.batch_size, DType::U32, &device)?;
+        let batch = plan.batch_size.min(EVALUATION_BATCH);
+        let x = Tensor::zeros((batch, 1, SIDE, SIDE), DType::F32, &device)?;
+        let labels = Tensor::zeros(batch, DType::U32, &device)?;
         let (step, graph) = graph::record(|| loss(&model(&x)?, &labels));
         step?;
         io::write_atomically(path, graph.dot().as_bytes())?;
@@ -137,19 +158,17 @@ fn run(flags: &Flags) -> Result<()> {
             predict(&model, &plan, drawing, &device)?;
         }
         if let Some(drawing) = &explained {
-            let folder = flags.out.as_deref().unwrap_or(Path::new("."));
-            explain(
-                &model,
-                &store,
-                &plan,
-                drawing,
-                &device,
-                &folder.join("saliency.png"),
-            )?;
+            explain(&model, &store, &plan, drawing, &device, &heat)?;
         }
         Ok::<_, Failure>(())
     };
+    if let (Some(path), false) = (&flags.save, trains) {
+        plan.save(path, &store)?;
+    }
     if !trains && (drawing.is_some() || explained.is_some()) {
+        if sheet.is_some() && explained.is_none() {
+            say("no test digits are drawn: with --load and --predict alone, none are read");
+        }
         return read();
     }
 
@@ -172,7 +191,7 @@ fn run(flags: &Flags) -> Result<()> {
         };
         let history = trainer.fit(&*data.train, &cfg)?;
         if let Some(path) = &flags.save {
-            io::save(path, &store)?;
+            plan.save(path, &store)?;
         }
         if plan.smoke {
             let reached = history.epochs.last().map_or(f64::NAN, |epoch| epoch.train_loss);
@@ -185,10 +204,16 @@ fn run(flags: &Flags) -> Result<()> {
             }
         }
     }
-    if let Some(folder) = &flags.out {
-        draw(&trainer, &plan, &data, &folder.join("predictions.png"))?;
-    }
     let scores = trainer.evaluate(&*data.test, EVALUATION_BATCH)?;
+    if !scores.loss.is_finite() {
+        return Err(Failure::new(format!(
+            "the loss on the test digits is {}: the network is of no use",
+            scores.loss
+        )));
+    }
+    if let Some(path) = &sheet {
+        draw(&trainer, &plan, &data, path)?;
+    }
     read()?;
     figure("test loss", scores.loss);
     figure("test accuracy", scores.metric("accuracy").unwrap_or(f64::NAN));
@@ -262,6 +287,43 @@ impl Plan {
         }
     }
 
+    /// What a saved network must be loaded with.
+    fn made_with(&self) -> String {
+        let name = |value: Option<clap::builder::PossibleValue>| {
+            value.map_or_else(String::new, |v| v.get_name().to_string())
+        };
+        let (set, recipe) = (
+            name(self.set.to_possible_value()),
+            name(self.recipe.to_possible_value()),
+        );
+        format!("--dataset {set} --recipe {recipe}")
+    }
+
+    fn save(&self, path: &Path, store: &ParamStore) -> Result<()> {
+        let tensors = store.named_tensors();
+        let tensors = tensors.iter().map(|(name, var)| (name.as_str(), var.as_tensor()));
+        Ok(io::save_tensors(
+            path,
+            tensors,
+            Some((MADE_WITH, &self.made_with())),
+        )?)
+    }
+
+    /// Loads a network, which must be one of this data set and recipe where the file says.
+    fn load(&self, path: &Path, store: &ParamStore) -> Result<()> {
+        let expected = self.made_with();
+        match io::metadata(path, MADE_WITH)? {
+            Some(with) if with != expected => {
+                let problem = format!("was saved with {with}, and is loaded with {expected}");
+                Err(Failure::at(path, problem))
+            }
+            _ => {
+                io::load(path, store, io::Strictness::Strict)?;
+                Ok(())
+            }
+        }
+    }
+
     /// What the network sees of an image.
     fn input(&self, images: &Tensor) -> CandleResult<Tensor> {
         match &self.normalize {
@@ -332,9 +394,14 @@ impl Data {
                 })
             }
             Set::Mnist => {
+                let given = folder.is_some();
                 let folder = folder.map(Path::to_path_buf).or_else(data_dir);
-                let folder = folder
-                    .ok_or_else(|| Failure::new("no folder for data is known: give one with --data"))?;
+                let folder = folder.ok_or_else(|| {
+                    Failure::new("no folder for data is known: set SCONCE_DATA, run `cargo xtask data mnist`, or give it by --data")
+                })?;
+                if given && !folder.is_dir() {
+                    return Err(Failure::at(&folder, "there is no such folder of data"));
+                }
                 // Either the folder of all data sets or MNIST's own.
                 let own = folder.join("train-images-idx3-ubyte");
                 let is_own = own.exists() || own.with_extension("gz").exists();

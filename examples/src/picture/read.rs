@@ -33,7 +33,13 @@ pub fn read(path: &Path) -> Result<Drawing> {
 }
 
 fn cut_out(picture: &DynamicImage) -> Option<Drawing> {
-    let mut grey = on_white(picture);
+    // White ink on nothing shows on black paper alone.
+    [255, 0]
+        .into_iter()
+        .find_map(|paper| ink(on_paper(picture, paper)))
+}
+
+fn ink(mut grey: GrayImage) -> Option<Drawing> {
     let background = background(&grey)?;
     if background > 127 {
         imageops::invert(&mut grey);
@@ -59,12 +65,12 @@ fn cut_out(picture: &DynamicImage) -> Option<Drawing> {
     ))
 }
 
-/// Grey, with what is transparent laid on white paper.
-fn on_white(picture: &DynamicImage) -> GrayImage {
+/// Grey, with what is transparent laid on paper.
+fn on_paper(picture: &DynamicImage, paper: u32) -> GrayImage {
     let picture = picture.to_luma_alpha8();
     GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [grey, opaque] = picture.get_pixel(x, y).0;
-        let mixed = u32::from(grey) * u32::from(opaque) + 255 * (255 - u32::from(opaque));
+        let mixed = u32::from(grey) * u32::from(opaque) + paper * (255 - u32::from(opaque));
         image::Luma([(mixed / 255) as u8])
     })
 }
@@ -168,17 +174,14 @@ mod tests {
             );
             assert_eq!(drawing.like_digits(), expected.like_digits());
         }
-        let clear = image::GrayAlphaImage::from_fn(60, 50, |x, y| {
-            LumaA(if (5..15).contains(&x) && (2..32).contains(&y) {
-                [0, 255]
-            } else {
-                [0, 0]
-            })
-        });
-        assert_eq!(
-            cut_out(&clear.into()).unwrap().like_mnist(),
-            expected.like_mnist()
-        );
+        for ink in [0, 255] {
+            let clear = image::GrayAlphaImage::from_fn(60, 50, |x, y| {
+                let on = (5..15).contains(&x) && (2..32).contains(&y);
+                LumaA(if on { [ink, 255] } else { [ink, 0] })
+            });
+            let drawing = cut_out(&clear.into()).unwrap();
+            assert_eq!(drawing.like_mnist(), expected.like_mnist(), "{ink} on nothing");
+        }
     }
 
     #[test]

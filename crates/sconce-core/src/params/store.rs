@@ -253,6 +253,7 @@ impl ParamStore {
         shape: Shape,
         name: &str,
         request: Request,
+        asked: bool,
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
@@ -264,6 +265,19 @@ impl ParamStore {
                     shape.dims(),
                 );
                 return Err(Error::shape(name, "requested tensor", expected, got));
+            }
+            if entry.var.dtype() != dtype {
+                return Err(Error::DType {
+                    layer: name.to_string(),
+                    argument: "requested tensor",
+                    expected: format!("{:?}, which the store holds", entry.var.dtype()),
+                    got: dtype,
+                });
+            }
+            if asked && entry.is_buffer != request.is_buffer {
+                let kind = |is_buffer| if is_buffer { "a buffer" } else { "a parameter" };
+                let held = format!("{}, as which the store holds it", kind(entry.is_buffer));
+                return Err(Error::config(name, "kind", kind(request.is_buffer), held));
             }
             reply(entry.frozen.clone());
             return Ok(entry.var.as_tensor().clone());
@@ -304,11 +318,13 @@ impl SimpleBackend for ParamStore {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
-        let request = current_request().unwrap_or(Request {
+        let request = current_request();
+        let asked = request.is_some();
+        let request = request.unwrap_or(Request {
             init: from_candle(hint),
             is_buffer: false,
         });
-        Ok(self.get_or_create(shape, name, request, dtype, device)?)
+        Ok(self.get_or_create(shape, name, request, asked, dtype, device)?)
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {

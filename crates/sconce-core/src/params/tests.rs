@@ -112,7 +112,8 @@ fn candles_var_map_serves_as_a_store() {
     };
     let (w, map) = draw();
     let names: Vec<_> = map.named_parameters().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["a", "b.w"]);
+    assert_eq!(names, ["b.w"]);
+    assert_eq!(map.named_tensors().len(), 2);
     let gram = w.value().matmul(&w.value().t().unwrap()).unwrap();
     assert!((flat(&gram)[0] - 1.).abs() < 1e-6 && flat(&gram)[1].abs() < 1e-6);
     let gradients = backward(&w.tensor().sum_all().unwrap(), &map).unwrap();
@@ -154,4 +155,35 @@ fn initial_values_do_not_depend_on_the_dtype() {
         flat(&tensor.to_dtype(DType::F32).unwrap())
     };
     assert_eq!(draw(DType::F32), draw(DType::F64));
+}
+
+#[test]
+fn a_name_has_one_dtype_and_one_kind() {
+    let store = ParamStore::new(DType::F32, &Device::Cpu);
+    let vb = store.builder();
+    param(&vb, 2, "w", &Init::Const(1.)).unwrap();
+    buffer(&vb, 2, "count", &Init::Const(0.), DType::I64).unwrap();
+    let error = param(&vb.to_dtype(DType::F64), 2, "w", &Init::Const(1.)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "w: requested tensor has dtype F64, expected F32, which the store holds"
+    );
+    let error = buffer(&vb, 2, "w", &Init::Const(1.), DType::F32).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "w: kind is a buffer, expected a parameter, as which the store holds it"
+    );
+    assert!(param(&vb.to_dtype(DType::I64), 2, "count", &Init::Const(1.)).is_err());
+    param(&vb, 2, "w", &Init::Const(1.)).unwrap();
+}
+
+#[test]
+fn a_var_maps_buffers_are_not_trained() {
+    let map = VarMap::new();
+    let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+    param(&vb, 2, "weight", &Init::Const(1.)).unwrap();
+    buffer(&vb, (), "count", &Init::Const(0.), DType::I64).unwrap();
+    let names = |all: Vec<(String, Var)>| all.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(map.named_parameters()), ["weight"]);
+    assert_eq!(names(map.named_tensors()), ["count", "weight"]);
 }

@@ -182,7 +182,8 @@ fn parameters_without_a_gradient_are_named() {
     let error = trainer.fit(&line(5), &quiet(1, 2)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "these parameters get no gradient and would not be trained: w; freeze them if that is meant"
+        "these parameters get no gradient and would not be trained: w; if that is meant, freeze \
+         them or let `missing_gradients` warn"
     );
     let before = b.value().to_vec1::<f64>().unwrap();
     assert_eq!(before, [0.], "the step was taken in spite of the error");
