@@ -11,6 +11,7 @@ import losses
 import norm
 import optim
 import pool
+import rnn
 
 # family: what makes it, and the crate whose tests read it
 FAMILIES = {
@@ -20,6 +21,7 @@ FAMILIES = {
     "norm": (norm.generate, "sconce-nn"),
     "optim": (optim.generate, "sconce-optim"),
     "pool": (pool.generate, "sconce-cnn"),
+    "rnn": (rnn.generate, "sconce-rnn"),
 }
 
 

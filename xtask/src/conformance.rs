@@ -11,6 +11,7 @@ mod norm;
 mod optim;
 mod pool;
 mod report;
+mod rnn;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("norm", norm::run),
     ("optim", optim::run),
     ("pool", pool::run),
+    ("rnn", rnn::run),
 ];
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
