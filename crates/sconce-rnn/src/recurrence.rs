@@ -122,3 +122,6 @@ fn gru(x: &Tensor, hidden: &Tensor, before: &Tensor) -> Result<Tensor> {
     let n = Tanh.forward(&(gate(x, 2)? + (r * gate(hidden, 2)?)?)?)?;
     &n + (z * (before - &n)?)?
 }
+
+#[cfg(test)]
+mod tests;
