@@ -53,18 +53,17 @@ impl GruConfig {
 ///
 /// # Shapes
 /// input `[time, batch, input_size]`, `[batch, time, input_size]` if `batch_first`, `[time, input_size]`, or a
-/// [`PackedSequence`](crate::PackedSequence) of rows `[total, input_size]`; output the same with directions · hidden_size features;
-/// states `[num_layers · directions, batch, hidden_size]`, in the order layer 0, its reverse,
-/// layer 1, and so on. For one sequence without a batch, states are without that axis too.
+/// [`PackedSequence`](crate::PackedSequence) of rows `[total, input_size]`; output the same with
+/// directions · hidden_size features; states `[num_layers · directions, batch, hidden_size]`, in the order layer 0, its
+/// reverse, layer 1, and so on. For one sequence without a batch, states are without that axis too.
 /// # Parameters
-/// for each layer k, and again with the suffix `_reverse` if `bidirectional`:
+/// for each layer k, and again with the suffix `_reverse` if `bidirectional`, all from U(−1/√hidden_size, 1/√hidden_size):
 /// - `weight_ih_l{k}`: `[3·hidden_size, input_size]`; above the first layer, the lower one's output is the input
 /// - `weight_hh_l{k}`: `[3·hidden_size, hidden_size]`
 /// - `bias_ih_l{k}`, `bias_hh_l{k}`: `[3·hidden_size]`, if `bias`
-/// all from U(−1/√hidden_size, 1/√hidden_size)
 /// # Errors
-/// `new`: a size is 0, `dropout` isn't in \[0, 1\]. `forward`: the input has another number of axes or features, no
-/// step or no sequence; a state doesn't fit it; a dtype isn't that of the parameters.
+/// `new`: a size is 0, `dropout` isn't in \[0, 1\]. `forward`: the input has another number of axes or features, no step or
+/// no sequence; a state doesn't fit it; a dtype isn't that of the parameters.
 /// # Source
 /// Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation", 2014, with the
 /// reset after the product; `torch.nn.GRU`

@@ -57,19 +57,19 @@ impl LstmConfig {
 ///
 /// # Shapes
 /// input `[time, batch, input_size]`, `[batch, time, input_size]` if `batch_first`, `[time, input_size]`, or a
-/// [`PackedSequence`](crate::PackedSequence) of rows `[total, input_size]`; output the same with directions · hidden_size features, or directions · proj_size;
-/// the hidden state `[num_layers · directions, batch, hidden_size (or proj_size)]`, in the order layer 0, its reverse,
-/// layer 1, and so on; the cell state the same with hidden_size. For one sequence without a batch, states are without that axis too.
+/// [`PackedSequence`](crate::PackedSequence) of rows `[total, input_size]`; output the same with
+/// directions · hidden_size features, or directions · proj_size; the hidden state
+/// `[num_layers · directions, batch, hidden_size (or proj_size)]`, in the order layer 0, its reverse, layer 1, and so on;
+/// the cell state the same with hidden_size. For one sequence without a batch, states are without that axis too.
 /// # Parameters
-/// for each layer k, and again with the suffix `_reverse` if `bidirectional`:
+/// for each layer k, and again with the suffix `_reverse` if `bidirectional`, all from U(−1/√hidden_size, 1/√hidden_size):
 /// - `weight_ih_l{k}`: `[4·hidden_size, input_size]`; above the first layer, the lower one's output is the input
-/// - `weight_hh_l{k}`: `[4·hidden_size, (proj_size or hidden_size)]`
+/// - `weight_hh_l{k}`: `[4·hidden_size, hidden_size (or proj_size)]`
 /// - `bias_ih_l{k}`, `bias_hh_l{k}`: `[4·hidden_size]`, if `bias`
 /// - `weight_hr_l{k}`: `[proj_size, hidden_size]`, if `proj_size` isn't 0
-/// all from U(−1/√hidden_size, 1/√hidden_size)
 /// # Errors
-/// `new`: a size is 0, `dropout` isn't in \[0, 1\], `proj_size` isn't below `hidden_size`. `forward`: the input has another number of axes or features, no
-/// step or no sequence; a state doesn't fit it; a dtype isn't that of the parameters.
+/// `new`: a size is 0, `dropout` isn't in \[0, 1\], `proj_size` isn't below `hidden_size`. `forward`: the input has another
+/// number of axes or features, no step or no sequence; a state doesn't fit it; a dtype isn't that of the parameters.
 /// # Source
 /// Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers et al., "Learning to Forget", 2000; Sak et al., "Long
 /// Short-Term Memory Recurrent Neural Network Architectures for Large Scale Acoustic Modeling", 2014 (projection);
