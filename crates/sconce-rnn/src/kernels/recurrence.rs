@@ -61,7 +61,8 @@ struct RecurrenceFn<T> {
 
 /// What backward needs beside the outputs; row by row as the outputs lie.
 struct Saved<T> {
-    inputs: Vec<Tensor>,
+    /// The inputs after x, whose values it doesn't need.
+    after_x: Vec<Tensor>,
     /// An LSTM's i, f, g, o, a GRU's r, z, n and its hidden part of n.
     gates: Vec<T>,
     /// An LSTM's cell states.
@@ -82,8 +83,8 @@ struct Widths {
 }
 
 impl<T: Real> RecurrenceFn<T> {
-    fn widths(&self, inputs: &[Tensor]) -> Result<Widths> {
-        let (x, output) = inputs[2].dims2()?;
+    fn widths(&self, weight: &Tensor) -> Result<Widths> {
+        let (x, output) = weight.dims2()?;
         let hidden = x / self.cell.gates();
         let gates = match self.cell {
             Cell::Tanh | Cell::Relu => 0,
@@ -111,7 +112,7 @@ impl<T: Real> Function for RecurrenceFn<T> {
     }
 
     fn forward(&self, inputs: &[Tensor], wanted: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {
-        let w = self.widths(inputs)?;
+        let w = self.widths(&inputs[2])?;
         let (total, batch) = (self.steps.total(), self.steps.batch());
         let (x, weight) = (cpu::slice::<T>(&inputs[0])?, cpu::slice::<T>(&inputs[2])?);
         let weight = Packed::new(MatRef::new(&weight, w.x, w.output).t());
@@ -203,7 +204,7 @@ impl<T: Real> Function for RecurrenceFn<T> {
             outputs.push(Output::new(c, (batch, w.hidden))?);
         }
         let saved = Saved {
-            inputs: if keep { inputs.to_vec() } else { Vec::new() },
+            after_x: if keep { inputs[1..].to_vec() } else { Vec::new() },
             gates,
             c: c_all,
         };

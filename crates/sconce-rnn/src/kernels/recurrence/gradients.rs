@@ -18,23 +18,24 @@ pub(super) fn backward<T: Real>(
     ctx: &Backward<Saved<T>>,
     grads: &[Option<Tensor>],
 ) -> Result<Vec<Option<Tensor>>> {
-    let Saved { inputs, gates, c } = ctx.saved;
-    let w = function.widths(inputs)?;
+    let Saved { after_x, gates, c } = ctx.saved;
+    let input = |k: usize| &after_x[k - 1];
+    let w = function.widths(input(2))?;
     let (total, batch) = (function.steps.total(), function.steps.batch());
     let order = function.steps.in_order();
     let y = cpu::slice::<T>(&ctx.outputs[0])?;
-    let before = states_before(&order, w.output, &y, &cpu::slice::<T>(&inputs[1])?);
-    let weight_slice = cpu::slice::<T>(&inputs[2])?;
+    let before = states_before(&order, w.output, &y, &cpu::slice::<T>(input(1))?);
+    let weight_slice = cpu::slice::<T>(input(2))?;
     let weight = Packed::new(MatRef::new(&weight_slice, w.x, w.output));
     let projection_slice = function
         .projection
-        .map(|k| cpu::slice::<T>(&inputs[k]))
+        .map(|k| cpu::slice::<T>(input(k)))
         .transpose()?;
     let projection = projection_slice
         .as_ref()
         .map(|p| Packed::new(MatRef::new(p, w.output, w.hidden)));
     let c_before = match function.c {
-        Some(k) => states_before(&order, w.hidden, c, &cpu::slice::<T>(&inputs[k])?),
+        Some(k) => states_before(&order, w.hidden, c, &cpu::slice::<T>(input(k))?),
         None => Vec::new(),
     };
     let values = |k: usize, len: usize| -> Result<Vec<T>> {
@@ -117,32 +118,32 @@ pub(super) fn backward<T: Real>(
         );
     }
 
-    let mut gradients = vec![None; inputs.len()];
-    let device = inputs[0].device();
-    let tensor = |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), device).map(Some);
+    let mut gradients = vec![None; ctx.wanted.len()];
+    let device = input(1).device();
+    let tensor = |values, like: &Tensor| Tensor::from_vec(values, like.shape(), device).map(Some);
     let of_hidden = if function.cell == Cell::Gru { &dhidden } else { &dx };
     if ctx.wants(2) {
         let left = MatRef::new(of_hidden, total, w.x).t();
         let dw = product_vec(left, &MatRef::new(&before, total, w.output), &Plain);
-        gradients[2] = tensor(dw, &inputs[2])?;
+        gradients[2] = tensor(dw, input(2))?;
     }
     if let Some(k) = function.bias.filter(|&k| ctx.wants(k)) {
-        gradients[k] = tensor(column_sums(of_hidden, w.x), &inputs[k])?;
+        gradients[k] = tensor(column_sums(of_hidden, w.x), input(k))?;
     }
     if let Some(k) = function.projection.filter(|&k| ctx.wants(k)) {
         let unprojected = unprojected(gates, c, w.hidden);
         let left = MatRef::new(&dprojected, total, w.output).t();
         let dw = product_vec(left, &MatRef::new(&unprojected, total, w.hidden), &Plain);
-        gradients[k] = tensor(dw, &inputs[k])?;
+        gradients[k] = tensor(dw, input(k))?;
     }
     if ctx.wants(0) {
-        gradients[0] = tensor(dx, &inputs[0])?;
+        gradients[0] = Some(Tensor::from_vec(dx, (total, w.x), device)?);
     }
     if ctx.wants(1) {
-        gradients[1] = tensor(dh, &inputs[1])?;
+        gradients[1] = tensor(dh, input(1))?;
     }
     if let Some(k) = function.c.filter(|&k| ctx.wants(k)) {
-        gradients[k] = tensor(dc, &inputs[k])?;
+        gradients[k] = tensor(dc, input(k))?;
     }
     Ok(gradients)
 }
