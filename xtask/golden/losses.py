@@ -1,4 +1,4 @@
-"""Cross-entropy with class numbers, class weights, ignored rows and label smoothing; mean squared error."""
+"""Losses over a grid of their options: cross-entropy, NLL, binary cross-entropy, absolute, squared and Huber errors."""
 
 import torch.nn.functional as F
 
@@ -18,31 +18,187 @@ CROSS_ENTROPY = [
     ((5, 4), 1.0, False, -100, 0.1),
     ((9, 3), 1.0, True, 0, 0.3),
     ((2, 4, 3), 1.0, True, 2, 1.0),
+    ((4,), 1.0, False, -100, 0.0),
+    ((4,), 1.0, True, -100, 0.2),
+    ((2, 3, 2, 1, 2), 1.0, True, -1, 0.1),
+]
+
+# shape of x, whether classes are weighted, label_smoothing
+CROSS_ENTROPY_SOFT = [
+    ((5, 4), False, 0.0),
+    ((5, 4), True, 0.0),
+    ((4,), True, 0.1),
+    ((2, 4, 3), False, 0.1),
+    ((2, 3, 3, 2), True, 0.3),
+    ((3, 4), False, 1.0),
+]
+
+# shape of x, whether classes are weighted, ignore_index
+NLL = [
+    ((4, 3), False, -100),
+    ((4, 3), True, -100),
+    ((6, 3), True, 1),
+    ((4,), True, -100),
+    ((2, 4, 3), False, -1),
+    ((2, 3, 3, 2), True, -1),
+]
+
+# shape of x, of weight, of pos_weight
+BCE_WITH_LOGITS = [
+    ((3, 4), None, None),
+    ((3, 4), None, (4,)),
+    ((3, 4), (3, 1), None),
+    ((2, 3, 4), (3, 4), (3, 1)),
+    ((5,), (5,), (1,)),
+]
+
+# shape of x, of weight
+BCE = [((3, 4), None), ((3, 4), (3, 1)), ((5,), (5,)), ((2, 3, 2), (2,))]
+
+# kind, function, options; each with two shapes
+ELEMENTWISE = [
+    ("mse", F.mse_loss, {}),
+    ("l1", F.l1_loss, {}),
+    ("smooth_l1", F.smooth_l1_loss, {"beta": 1.0}),
+    ("smooth_l1", F.smooth_l1_loss, {"beta": 0.3}),
+    ("smooth_l1", F.smooth_l1_loss, {"beta": 0.0}),
+    ("huber", F.huber_loss, {"delta": 1.0}),
+    ("huber", F.huber_loss, {"delta": 0.4}),
 ]
 
 
 def generate():
     cases = CaseSet("losses")
     for reduction in ["none", "mean", "sum"]:
-        for shape, scale, weighted, ignore, smoothing in CROSS_ENTROPY:
-            rng = cases.generator()
-            config = {"kind": "cross_entropy", "reduction": reduction, "ignore_index": ignore, "label_smoothing": smoothing}
-            target = indices(rng, shape[1], shape[0], *shape[2:])
-            if ignore == -1:
-                target.view(-1)[::2] = ignore
-            inputs = {"x": leaf(scale * normal(rng, *shape)), "target": target}
-            if weighted:
-                inputs["weight"] = normal(rng, shape[1]).abs() + 0.1
-
-            def loss(t):
-                return F.cross_entropy(
-                    t["x"], t["target"], t.get("weight"), ignore_index=ignore, label_smoothing=smoothing, reduction=reduction
-                )
-
-            cases.run(config, loss, inputs, rng=rng)
-        for shape in [(3, 4), (5,), (2, 3, 1, 5)]:
-            rng = cases.generator()
-            config = {"kind": "mse", "reduction": reduction}
-            inputs = {"x": leaf(normal(rng, *shape)), "target": normal(rng, *shape)}
-            cases.run(config, lambda t: F.mse_loss(t["x"], t["target"], reduction=reduction), inputs, rng=rng)
+        for options in CROSS_ENTROPY:
+            cross_entropy(cases, reduction, *options)
+        for options in CROSS_ENTROPY_SOFT:
+            cross_entropy_soft(cases, reduction, *options)
+        for options in NLL:
+            nll(cases, reduction, *options)
+        for options in BCE_WITH_LOGITS:
+            bce_with_logits(cases, reduction, *options)
+        for options in BCE:
+            bce(cases, reduction, *options)
+        for kind, function, options in ELEMENTWISE:
+            for shape in [(3, 4), (2, 3, 1, 5)]:
+                elementwise(cases, reduction, kind, function, options, shape)
     return cases
+
+
+def cross_entropy(cases, reduction, shape, scale, weighted, ignore, smoothing):
+    rng = cases.generator()
+    config = {"kind": "cross_entropy", "reduction": reduction, "ignore_index": ignore, "label_smoothing": smoothing}
+    target = class_numbers(rng, shape, ignore)
+    inputs = {"x": leaf(scale * normal(rng, *shape)), "target": target}
+    add_class_weights(rng, inputs, weighted)
+    cases.run(
+        config,
+        lambda t: F.cross_entropy(
+            t["x"], t["target"], t.get("weight"), ignore_index=ignore, label_smoothing=smoothing, reduction=reduction
+        ),
+        inputs,
+        rng=rng,
+    )
+
+
+def cross_entropy_soft(cases, reduction, shape, weighted, smoothing):
+    rng = cases.generator()
+    config = {"kind": "cross_entropy_soft", "reduction": reduction, "label_smoothing": smoothing}
+    target = normal(rng, *shape).softmax(class_axis(shape))
+    inputs = {"x": leaf(normal(rng, *shape)), "target": leaf(target)}
+    add_class_weights(rng, inputs, weighted)
+    cases.run(
+        config,
+        lambda t: F.cross_entropy(
+            t["x"], t["target"], t.get("weight"), label_smoothing=smoothing, reduction=reduction
+        ),
+        inputs,
+        rng=rng,
+    )
+
+
+def nll(cases, reduction, shape, weighted, ignore):
+    rng = cases.generator()
+    config = {"kind": "nll", "reduction": reduction, "ignore_index": ignore}
+    target = class_numbers(rng, shape, ignore)
+    inputs = {"x": leaf(normal(rng, *shape).log_softmax(class_axis(shape))), "target": target}
+    add_class_weights(rng, inputs, weighted)
+    cases.run(
+        config,
+        lambda t: F.nll_loss(t["x"], t["target"], t.get("weight"), ignore_index=ignore, reduction=reduction),
+        inputs,
+        rng=rng,
+    )
+
+
+def bce_with_logits(cases, reduction, shape, weight, pos_weight):
+    rng = cases.generator()
+    inputs = {"x": leaf(4.0 * normal(rng, *shape)), "target": leaf(normal(rng, *shape).sigmoid())}
+    add_positive(rng, inputs, weight=weight, pos_weight=pos_weight)
+    cases.run(
+        {"kind": "bce_with_logits", "reduction": reduction},
+        lambda t: F.binary_cross_entropy_with_logits(
+            t["x"], t["target"], t.get("weight"), pos_weight=t.get("pos_weight"), reduction=reduction
+        ),
+        inputs,
+        rng=rng,
+    )
+
+
+def bce(cases, reduction, shape, weight):
+    rng = cases.generator()
+    x = normal(rng, *shape).sigmoid()
+    target = (normal(rng, *shape) > 0).double()
+    if weight is not None:
+        # Surely right, and surely wrong: the logarithms' bound.
+        x.view(-1)[:2] = target.view(-1)[:2] = 1.0
+        target.view(-1)[1] = 0.0
+    inputs = {"x": leaf(x), "target": target if weight else leaf(target)}
+    add_positive(rng, inputs, weight=weight)
+    cases.run(
+        {"kind": "bce", "reduction": reduction},
+        lambda t: F.binary_cross_entropy(t["x"], t["target"], t.get("weight"), reduction=reduction),
+        inputs,
+        rng=rng,
+    )
+
+
+def elementwise(cases, reduction, kind, function, options, shape):
+    rng = cases.generator()
+    target = normal(rng, *shape)
+    x = normal(rng, *shape)
+    # Where nothing is wrong, the slope is 0.
+    x.view(-1)[0] = target.view(-1)[0]
+    inputs = {"x": leaf(x), "target": leaf(target)}
+    cases.run(
+        {"kind": kind, "reduction": reduction, **options},
+        lambda t: function(t["x"], t["target"], reduction=reduction, **options),
+        inputs,
+        rng=rng,
+    )
+
+
+def class_axis(shape):
+    return 1 if len(shape) > 1 else 0
+
+
+def class_numbers(rng, shape, ignore):
+    """One class for each row; where the ignored number is no class, every second row has it."""
+    axis = class_axis(shape)
+    target = indices(rng, shape[axis], *shape[:axis], *shape[axis + 1 :])
+    if ignore == -1:
+        target.view(-1)[::2] = ignore
+    return target
+
+
+def add_class_weights(rng, inputs, weighted):
+    shape = inputs["x"].shape
+    if weighted:
+        add_positive(rng, inputs, weight=(shape[class_axis(shape)],))
+
+
+def add_positive(rng, inputs, **shapes):
+    for name, shape in shapes.items():
+        if shape is not None:
+            inputs[name] = normal(rng, *shape).abs() + 0.1

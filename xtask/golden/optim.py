@@ -16,7 +16,7 @@ CONFIGS = [
     {"kind": "SGD", "lr": 0.001, "momentum": 0.5, "weight_decay": 0.1, "maximize": True},
     {"kind": "Adam", "lr": 0.03},
     {"kind": "Adam", "lr": 0.1, "betas": [0.8, 0.95]},
-    {"kind": "Adam", "lr": 0.1, "betas": [0.0, 0.9]},
+    {"kind": "Adam", "lr": 0.01, "betas": [0.0, 0.9]},
     {"kind": "Adam", "lr": 0.03, "eps": 1e-3},
     {"kind": "Adam", "lr": 0.03, "weight_decay": 0.1},
     {"kind": "Adam", "lr": 0.2, "amsgrad": True},
@@ -26,6 +26,18 @@ CONFIGS = [
     {"kind": "AdamW", "lr": 0.03},
     {"kind": "AdamW", "lr": 0.03, "betas": [0.8, 0.95], "weight_decay": 0.2},
     {"kind": "AdamW", "lr": 0.03, "amsgrad": True, "weight_decay": 0.0},
+    {"kind": "Adagrad", "lr": 0.1},
+    {"kind": "Adagrad", "lr": 0.1, "lr_decay": 0.05},
+    {"kind": "Adagrad", "lr": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3},
+    {"kind": "Adagrad", "lr": 0.1, "lr_decay": 0.01, "initial_accumulator_value": 0.1, "weight_decay": 0.1},
+    {"kind": "Adagrad", "lr": 0.01, "weight_decay": 0.1, "maximize": True},
+    {"kind": "RMSprop", "lr": 0.01},
+    {"kind": "RMSprop", "lr": 0.01, "alpha": 0.9, "eps": 1e-3},
+    {"kind": "RMSprop", "lr": 0.01, "weight_decay": 0.1},
+    {"kind": "RMSprop", "lr": 0.01, "momentum": 0.5},
+    {"kind": "RMSprop", "lr": 0.01, "centered": True},
+    {"kind": "RMSprop", "lr": 0.01, "alpha": 0.9, "centered": True, "momentum": 0.8, "weight_decay": 0.05},
+    {"kind": "RMSprop", "lr": 0.001, "alpha": 0.5, "centered": True, "maximize": True},
 ]
 
 

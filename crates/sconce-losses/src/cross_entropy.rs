@@ -2,9 +2,11 @@
 
 mod composite;
 mod fused;
+mod soft;
 
-use crate::Reduction;
-use candle_core::{DType, Result, Tensor};
+use crate::rows::{Rows, classes_last};
+use crate::{Reduction, check};
+use candle_core::{Result, Tensor};
 use sconce_core::cpu::has_kernel;
 use sconce_core::{Error, dispatch_real, function, graph};
 
@@ -15,7 +17,8 @@ const NAME: &str = "cross_entropy";
 pub struct CrossEntropyConfig {
     /// A weight a class, at least 0: `[classes]`. None counts all the same.
     pub weight: Option<Tensor>,
-    /// Rows with this target count for nothing. It may be a class or no class at all.
+    /// Rows with this target count for nothing. It may be a class or no class at all; with probabilities as targets, leave
+    /// it negative.
     pub ignore_index: i64,
     /// How much of each target is spread evenly over all classes, from 0 to 1.
     pub label_smoothing: f64,
@@ -31,13 +34,15 @@ impl Default for CrossEntropyConfig {
     }
 }
 
-/// Softmax cross-entropy between logits and class numbers.
+/// Softmax cross-entropy between logits and class numbers, or probabilities of the classes.
 ///
-/// l = −log softmax(x)\[t\]. It is computed from each row's maximum, so that no logits overflow. The mean is over the rows.
+/// l = −log softmax(x)\[t\], or −Σ_c t\[c\]·log softmax(x)\[c\]. It is computed from each row's maximum, so that no logits
+/// overflow. The mean is over the rows. Probabilities get their gradient too, if they are tracked.
 ///
 /// # Shapes
-/// `logits`: `[batch, classes, *positions]`; `targets`: `[batch, *positions]`, of type `u8`, `u32` or `i64`;
-/// output: like `targets` with [`Reduction::None`], else a scalar
+/// `logits`: `[batch, classes, *positions]` or `[classes]`; `targets`: class numbers of the logits' shape without `classes`, of
+/// type `u8`, `u32` or `i64`, or probabilities of the logits' own shape and type; output: the logits' shape without `classes`
+/// with [`Reduction::None`], else a scalar
 ///
 /// # Errors
 /// Shapes or element types other than these; a target that is no class, with its position and value.
@@ -62,14 +67,15 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, reduction: Reduction) ->
 /// [`cross_entropy`] with class weights, rows that are left out, and label smoothing.
 ///
 /// l = −(1 − ε)·w\[t\]·log p\[t\] − ε/K · Σ_c w\[c\]·log p\[c\], where p = softmax(x) and K is the number of classes. The mean is
-/// Σ l / Σ w\[t\] over the rows that count; if none does, it is NaN, as PyTorch's.
+/// Σ l / Σ w\[t\] over the rows that count; if none does, it is NaN, as PyTorch's. With probabilities
+/// l = −Σ_c w\[c\]·((1 − ε)·t\[c\] + ε/K)·log p\[c\], and the mean divides by the number of rows, whatever the weights.
 ///
 /// # Shapes
 /// Those of [`cross_entropy`].
 ///
 /// # Errors
-/// Those of [`cross_entropy`]; a weight that is negative or not finite, or another number of them than classes; a smoothing
-/// outside \[0, 1\].
+/// Those of [`cross_entropy`]; a weight that is negative, not finite or tracked, or another number of them than classes; a
+/// smoothing outside \[0, 1\]; an `ignore_index` of 0 or more with probabilities.
 ///
 /// # Source
 /// `torch.nn.functional.cross_entropy`
@@ -91,153 +97,27 @@ pub fn cross_entropy_with(
     cfg: &CrossEntropyConfig,
     reduction: Reduction,
 ) -> Result<Tensor> {
-    let rows = Rows::new(logits, targets, cfg)?;
-    let flat = classes_last(logits)?;
+    if !(0. ..=1.).contains(&cfg.label_smoothing) {
+        let expected = "between 0 and 1";
+        return Err(Error::config(NAME, "label_smoothing", cfg.label_smoothing, expected).into());
+    }
+    check::float(NAME, "logits", logits)?;
+    if targets.dtype().is_float() {
+        return soft::cross_entropy(logits, targets, cfg, reduction);
+    }
+    let weight = cfg.weight.as_ref();
+    let rows = Rows::new(NAME, "logits", logits, targets, weight, cfg.ignore_index)?;
+    let (flat, smoothing) = (classes_last(logits)?, cfg.label_smoothing);
     let losses = if has_kernel(&flat) {
-        dispatch_real!(flat, fused::cross_entropy(&flat, rows, reduction))?
+        dispatch_real!(flat, fused::cross_entropy(&flat, rows, smoothing, reduction))?
     } else {
-        let losses = composite::cross_entropy(&flat, &rows, reduction)?;
+        let losses = composite::cross_entropy(&flat, &rows, smoothing, reduction)?;
         graph::note(NAME, &[&flat], std::slice::from_ref(&losses));
         losses
     };
     match reduction {
         Reduction::None if losses.dims() != targets.dims() => function::reshape(&losses, targets.shape()),
         _ => Ok(losses),
-    }
-}
-
-/// `[batch, classes, *positions]` as `[batch · positions, classes]`.
-fn classes_last(logits: &Tensor) -> Result<Tensor> {
-    if logits.rank() == 2 {
-        return Ok(logits.clone());
-    }
-    let classes = logits.dim(1)?;
-    logits
-        .flatten_from(2)?
-        .transpose(1, 2)?
-        .contiguous()?
-        .reshape(((), classes))
-}
-
-/// What is known of each row besides its logits, and checked.
-#[derive(Debug)]
-struct Rows {
-    classes: usize,
-    /// The class; `None` for a row that counts for nothing.
-    targets: Vec<Option<usize>>,
-    /// The weights of the classes.
-    weights: Option<Vec<f64>>,
-    smoothing: f64,
-}
-
-impl Rows {
-    fn new(logits: &Tensor, targets: &Tensor, cfg: &CrossEntropyConfig) -> sconce_core::Result<Self> {
-        let [batch, classes @ (1..), positions @ ..] = logits.dims() else {
-            let expected = "[batch, classes, *positions], at least one class";
-            return Err(Error::shape(NAME, "logits", expected, logits.dims()));
-        };
-        if targets.dims().split_first() != Some((batch, positions)) {
-            let axes = if positions.is_empty() {
-                "[batch"
-            } else {
-                "[batch, *positions"
-            };
-            let expected = format!("{axes}] = {:?}", [&[*batch], positions].concat());
-            return Err(Error::shape(NAME, "targets", expected, targets.dims()));
-        }
-        if !matches!(targets.dtype(), DType::U8 | DType::U32 | DType::I64) {
-            let (expected, got) = ("u8, u32 or i64".to_string(), targets.dtype());
-            return Err(Error::DType {
-                layer: NAME.into(),
-                argument: "targets",
-                expected,
-                got,
-            });
-        }
-        if !(0. ..=1.).contains(&cfg.label_smoothing) {
-            let expected = "between 0 and 1";
-            return Err(Error::config(
-                NAME,
-                "label_smoothing",
-                cfg.label_smoothing,
-                expected,
-            ));
-        }
-        let classes = *classes;
-        let class = |(index, target): (usize, i64)| match usize::try_from(target) {
-            _ if target == cfg.ignore_index => Ok(None),
-            Ok(class) if class < classes => Ok(Some(class)),
-            _ => Err(Error::Value {
-                layer: NAME.into(),
-                argument: "targets",
-                index,
-                value: target.to_string(),
-                expected: format!(
-                    "a class, at least 0 and below {classes}, or ignore_index = {}",
-                    cfg.ignore_index
-                ),
-            }),
-        };
-        let targets = targets.flatten_all()?.to_dtype(DType::I64)?.to_vec1::<i64>()?;
-        Ok(Self {
-            classes,
-            targets: targets
-                .into_iter()
-                .enumerate()
-                .map(class)
-                .collect::<sconce_core::Result<_>>()?,
-            weights: cfg
-                .weight
-                .as_ref()
-                .map(|weight| weights(weight, classes))
-                .transpose()?,
-            smoothing: cfg.label_smoothing,
-        })
-    }
-
-    fn weight(&self, class: usize) -> f64 {
-        match &self.weights {
-            Some(weights) => weights.get(class).copied().unwrap_or(0.),
-            None => 1.,
-        }
-    }
-
-    /// What the mean divides by: Σ w\[t\].
-    fn count(&self) -> f64 {
-        self.targets
-            .iter()
-            .flatten()
-            .map(|&class| self.weight(class))
-            .sum()
-    }
-}
-
-fn weights(weight: &Tensor, classes: usize) -> sconce_core::Result<Vec<f64>> {
-    if weight.dims() != [classes] {
-        return Err(Error::shape(
-            NAME,
-            "weight",
-            format!("[classes = {classes}]"),
-            weight.dims(),
-        ));
-    }
-    let weights = weight.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    match weights
-        .iter()
-        .enumerate()
-        .find(|(_, weight)| !(weight.is_finite() && **weight >= 0.))
-    {
-        Some((index, weight)) => {
-            let (value, expected) = (weight.to_string(), "a finite number, at least 0".to_string());
-            Err(Error::Value {
-                layer: NAME.into(),
-                argument: "weight",
-                index,
-                value,
-                expected,
-            })
-        }
-        None => Ok(weights),
     }
 }
 

@@ -1,8 +1,20 @@
-//! Losses for candle: [`cross_entropy()`] and [`mse()`].
+//! Losses for candle, and the penalties that are added to them.
 //!
 //! A loss is a function of predictions and targets with a [`Reduction`] as its last argument. Names, defaults and semantics
-//! are those of `torch.nn.functional`. On the CPU, in `f32` and `f64`, each is one node of the graph with a backward of its
-//! own; elsewhere it is composed of candle operations.
+//! are those of `torch.nn.functional`.
+//!
+//! | predictions | targets | loss |
+//! |---|---|---|
+//! | logits of classes | class numbers or probabilities | [`cross_entropy()`], [`cross_entropy_with`] |
+//! | logarithmic probabilities of classes | class numbers | [`nll()`] |
+//! | logits of yes or no | between 0 and 1 | [`bce_with_logits()`] |
+//! | probabilities of yes | between 0 and 1 | [`bce()`] |
+//! | numbers | numbers | [`mse()`], [`l1()`], [`smooth_l1()`], [`huber()`] |
+//!
+//! [`l1_penalty`], [`l2_penalty`] and [`elastic_net`] are scalars of a store's parameters, chosen by name.
+//!
+//! On the CPU, in `f32` and `f64`, cross-entropy with class numbers and the squared error are one node of the graph with a
+//! backward of its own; the others are composed of candle operations, everywhere.
 //!
 //! ```
 //! use sconce_core::candle_core::{Device, Tensor, Var};
@@ -17,15 +29,32 @@
 //! # Ok::<(), sconce_core::candle_core::Error>(())
 //! ```
 
+mod bce;
+mod bce_with_logits;
+mod check;
 mod cross_entropy;
+mod huber;
 #[allow(
     clippy::indexing_slicing,
     reason = "numeric loops over slices of checked length"
 )]
 mod kernels;
+mod l1;
 mod mse;
+mod nll;
+mod penalty;
 mod reduction;
+mod rows;
+mod smooth_l1;
+mod stable;
 
+pub use bce::{BceConfig, bce};
+pub use bce_with_logits::{BceWithLogitsConfig, bce_with_logits};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy, cross_entropy_with};
+pub use huber::huber;
+pub use l1::l1;
 pub use mse::mse;
+pub use nll::{NllConfig, nll};
+pub use penalty::{elastic_net, l1_penalty, l2_penalty};
 pub use reduction::Reduction;
+pub use smooth_l1::smooth_l1;

@@ -1,6 +1,6 @@
 //! Mean squared error.
 
-use crate::{Reduction, kernels};
+use crate::{Reduction, check, kernels};
 use candle_core::{Result, Tensor, WithDType};
 use sconce_core::cpu::{self, Real, has_kernel};
 use sconce_core::{Backward, Error, Function, Output, apply1, dispatch_real, graph};
@@ -31,20 +31,7 @@ const NAME: &str = "mse";
 /// # Ok::<(), sconce_core::candle_core::Error>(())
 /// ```
 pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    if input.dims() != target.dims() {
-        let expected = format!("{:?}, the input's", input.dims());
-        return Err(Error::shape(NAME, "target", expected, target.dims()).into());
-    }
-    if input.dtype() != target.dtype() {
-        let (expected, got) = (format!("{:?}, the input's", input.dtype()), target.dtype());
-        return Err(Error::DType {
-            layer: NAME.into(),
-            argument: "target",
-            expected,
-            got,
-        }
-        .into());
-    }
+    check::pair(NAME, input, target)?;
     if has_kernel(input) && has_kernel(target) {
         return dispatch_real!(input, fused(input, target, reduction));
     }

@@ -1,26 +1,60 @@
 //! Losses and their gradients against PyTorch.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{DType, Result, Tensor, Var};
-use sconce_losses::{CrossEntropyConfig, Reduction, cross_entropy_with, mse};
+use sconce_losses::{
+    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
+    cross_entropy_with, huber, l1, mse, nll, smooth_l1,
+};
 use sconce_testkit::golden::{Bound, Case, Cases, compare};
 
-fn loss(case: Case<'_>, x: &Tensor) -> Result<Tensor> {
-    let option = |name: &str| case.config().get(name).and_then(|value| value.as_f64());
-    let reduction = match case.config().get("reduction").and_then(|value| value.as_str()) {
+fn loss(case: Case<'_>, x: &Tensor, target: &Tensor) -> Result<Tensor> {
+    let option = |name: &str, default: f64| case.config().get(name).map_or(default, |v| v.as_f64().unwrap());
+    let weight = |name: &str| match case.get(name).unwrap() {
+        Some(weight) => weight.to_dtype(x.dtype()).map(Some),
+        None => Ok(None),
+    };
+    let reduction = match case.config()["reduction"].as_str() {
         Some("none") => Reduction::None,
         Some("sum") => Reduction::Sum,
         _ => Reduction::Mean,
     };
-    let target = case.tensor("in.target")?;
+    let (w, ignore_index) = (weight("in.weight")?, option("ignore_index", -100.) as i64);
     match case.kind() {
-        "mse" => mse(x, &target.to_dtype(x.dtype())?, reduction),
-        "cross_entropy" => {
-            let cfg = CrossEntropyConfig {
-                weight: case.get("in.weight")?,
-                ignore_index: option("ignore_index").unwrap_or(-100.) as i64,
-                label_smoothing: option("label_smoothing").unwrap_or(0.),
+        "mse" => mse(x, target, reduction),
+        "l1" => l1(x, target, reduction),
+        "smooth_l1" => smooth_l1(x, target, option("beta", 1.), reduction),
+        "huber" => huber(x, target, option("delta", 1.), reduction),
+        "bce" => bce(x, target, &BceConfig { weight: w }, reduction),
+        "bce_with_logits" => {
+            let pos_weight = weight("in.pos_weight")?;
+            let cfg = BceWithLogitsConfig {
+                weight: w,
+                pos_weight,
             };
-            cross_entropy_with(x, &target, &cfg, reduction)
+            bce_with_logits(x, target, &cfg, reduction)
+        }
+        "nll" => nll(
+            x,
+            target,
+            &NllConfig {
+                weight: w,
+                ignore_index,
+            },
+            reduction,
+        ),
+        "cross_entropy" | "cross_entropy_soft" => {
+            let cfg = CrossEntropyConfig {
+                weight: w,
+                ignore_index,
+                label_smoothing: option("label_smoothing", 0.),
+            };
+            cross_entropy_with(x, target, &cfg, reduction)
         }
         kind => candle_core::bail!("unknown kind {kind}"),
     }
@@ -29,13 +63,20 @@ fn loss(case: Case<'_>, x: &Tensor) -> Result<Tensor> {
 #[test]
 fn outputs_and_gradients_agree_with_pytorch() {
     let cases = Cases::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "losses").unwrap();
-    assert!(cases.len() > 20);
+    assert!(cases.len() >= 80);
     for case in cases.iter() {
         for (dtype, bound) in [(DType::F64, Bound::F64), (DType::F32, Bound::F32)] {
             let get = |name: &str| case.tensor(name).unwrap().to_dtype(dtype).unwrap();
             let name = |what: &str| format!("case {} {} {dtype:?}: {what}", case.index(), case.config());
             let x = Var::from_tensor(&get("in.x")).unwrap();
-            let out = loss(case, &x).unwrap();
+            let target = case.tensor("in.target").unwrap();
+            let target = match target.dtype().is_float() {
+                true => Var::from_tensor(&target.to_dtype(dtype).unwrap())
+                    .unwrap()
+                    .into_inner(),
+                false => target,
+            };
+            let out = loss(case, &x, &target).unwrap();
             compare(&name("out.0"), &out, &case.tensor("out.0").unwrap(), bound).unwrap();
             let gradients = (out * get("cot.0"))
                 .unwrap()
@@ -43,14 +84,12 @@ fn outputs_and_gradients_agree_with_pytorch() {
                 .unwrap()
                 .backward()
                 .unwrap();
-            let gradient = gradients.get(&x).unwrap();
-            compare(
-                &name("grad.in.x"),
-                gradient,
-                &case.tensor("grad.in.x").unwrap(),
-                bound,
-            )
-            .unwrap();
+            for (input, tensor) in [("x", x.as_tensor()), ("target", &target)] {
+                let expected = format!("grad.in.{input}");
+                if let Some(gradient) = case.get(&expected).unwrap() {
+                    compare(&name(&expected), gradients.get(tensor).unwrap(), &gradient, bound).unwrap();
+                }
+            }
         }
     }
 }

@@ -1,10 +1,8 @@
 //! Adam, with AMSGrad and AdamW's decoupled weight decay.
 
-use crate::engine::{Engine, Rule, check_not_negative, optimizer};
-use crate::kernels::{self, Chunk};
+use crate::engine::{Engine, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
-use sconce_core::cpu::Real;
-use sconce_core::{Error, Parameters, Result};
+use sconce_core::{Error, Result};
 
 /// Options of [`Adam`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,46 +68,15 @@ impl Default for AdamConfig {
 /// assert_eq!(names, ["w.step", "w.exp_avg", "w.exp_avg_sq"]);
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
-pub struct Adam(Engine<Settings>);
+pub struct Adam(Engine<AdamConfig>);
 
-impl Adam {
-    /// A rule for the parameters of a store.
-    ///
-    /// # Errors
-    /// See [`Adam`].
-    pub fn new<P: Parameters + ?Sized>(cfg: &AdamConfig, parameters: &P) -> Result<Self> {
-        for (field, value) in [
-            ("lr", cfg.lr),
-            ("eps", cfg.eps),
-            ("weight_decay", cfg.weight_decay),
-        ] {
-            check_not_negative(Settings::NAME, field, value)?;
-        }
-        for (field, value) in [("betas.0", cfg.betas.0), ("betas.1", cfg.betas.1)] {
-            if !(0. ..1.).contains(&value) {
-                return Err(Error::config(
-                    Settings::NAME,
-                    field,
-                    value,
-                    "at least 0 and below 1",
-                ));
-            }
-        }
-        Ok(Self(Engine::new(Settings(*cfg), parameters)))
-    }
-}
-
-optimizer!(Adam);
-
-struct Settings(AdamConfig);
+optimizer!(Adam, AdamConfig);
 
 /// What a step depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Constants {
-    /// 1, or −1 to climb.
-    pub(crate) sign: f64,
-    /// λ, if it is added to the gradient.
-    pub(crate) weight_decay: f64,
+    /// λ is 0 here with decoupled decay.
+    pub(crate) slope: Slope,
     /// What is left of the parameter before the step: 1 − ηλ with decoupled decay, else 1.
     pub(crate) shrink: f64,
     pub(crate) beta1: f64,
@@ -122,51 +89,56 @@ pub(crate) struct Constants {
     pub(crate) amsgrad: bool,
 }
 
-impl Rule for Settings {
+impl Rule for AdamConfig {
     type Constants = Constants;
     const NAME: &'static str = "Adam";
     const COUNTS_STEPS: bool = true;
 
-    fn learning_rate(&self) -> f64 {
-        self.0.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.0.lr = learning_rate;
+    fn check(&self) -> Result<()> {
+        check_not_negative(
+            Self::NAME,
+            &[
+                ("lr", self.lr),
+                ("eps", self.eps),
+                ("weight_decay", self.weight_decay),
+            ],
+        )?;
+        for (field, value) in [("betas.0", self.betas.0), ("betas.1", self.betas.1)] {
+            if !(0. ..1.).contains(&value) {
+                return Err(Error::config(Self::NAME, field, value, "at least 0 and below 1"));
+            }
+        }
+        Ok(())
     }
 
     fn state_names(&self) -> &'static [&'static str] {
-        match self.0.amsgrad {
+        match self.amsgrad {
             true => &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
             false => &["exp_avg", "exp_avg_sq"],
         }
     }
 
     fn constants(&self, step: u64) -> Constants {
-        let AdamConfig {
+        let Self {
             lr,
             betas: (beta1, beta2),
             eps,
             weight_decay,
-            ..
-        } = self.0;
-        let decoupled = self.0.decoupled_weight_decay;
+            decoupled_weight_decay: decoupled,
+            amsgrad,
+            maximize,
+        } = *self;
         let step = step as f64;
         Constants {
-            sign: if self.0.maximize { -1. } else { 1. },
-            weight_decay: if decoupled { 0. } else { weight_decay },
+            slope: Slope::new(maximize, if decoupled { 0. } else { weight_decay }),
             shrink: if decoupled { 1. - lr * weight_decay } else { 1. },
             beta1,
             beta2,
             eps,
             rate: lr / (1. - beta1.powf(step)),
             root: (1. - beta2.powf(step)).sqrt(),
-            amsgrad: self.0.amsgrad,
+            amsgrad,
         }
-    }
-
-    fn kernel<T: Real>(constants: &Constants, chunk: Chunk<'_, T>) {
-        kernels::adam(constants, chunk);
     }
 
     fn composite(
@@ -176,8 +148,7 @@ impl Rule for Settings {
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor> {
         let Constants {
-            sign,
-            weight_decay,
+            slope,
             shrink,
             beta1,
             beta2,
@@ -186,7 +157,7 @@ impl Rule for Settings {
             root,
             ..
         } = *constants;
-        let gradient = ((gradient * sign)? + (parameter * weight_decay)?)?;
+        let gradient = slope.at(parameter, gradient)?;
         let (mean, largest) = match state {
             [mean, square] => {
                 average(mean, &gradient, beta1)?;
@@ -206,12 +177,6 @@ impl Rule for Settings {
     }
 }
 
-/// average ← β·average + (1 − β)·value
-fn average(average: &mut Tensor, value: &Tensor, beta: f64) -> candle_core::Result<()> {
-    *average = ((&*average * beta)? + (value * (1. - beta))?)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,19 +187,14 @@ mod tests {
         for amsgrad in [false, true] {
             for (weight_decay, decoupled_weight_decay) in [(0., false), (0.1, false), (0.1, true)] {
                 for maximize in [false, true] {
-                    assert_kernel_is_composite(|| {
-                        let cfg = AdamConfig {
-                            lr: 0.1,
-                            betas: (0.7, 0.9),
-                            amsgrad,
-                            maximize,
-                            ..AdamConfig::default()
-                        };
-                        Settings(AdamConfig {
-                            weight_decay,
-                            decoupled_weight_decay,
-                            ..cfg
-                        })
+                    assert_kernel_is_composite(&AdamConfig {
+                        lr: 0.1,
+                        betas: (0.7, 0.9),
+                        weight_decay,
+                        decoupled_weight_decay,
+                        amsgrad,
+                        maximize,
+                        ..AdamConfig::default()
                     });
                 }
             }

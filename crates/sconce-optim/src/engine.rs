@@ -1,39 +1,42 @@
 //! What all rules share: walking the parameters, their state by name, and one parallel pass over many tensors.
 
 mod pass;
+mod slope;
 
-use crate::kernels::Chunk;
+use crate::kernels::Vectorised;
 use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
-use sconce_core::cpu::{Real, has_kernel};
+use sconce_core::cpu::has_kernel;
 use sconce_core::{Error, Gradients, Parameters, Result};
+pub(crate) use slope::Slope;
 use std::collections::{HashMap, HashSet};
 
 /// The most state tensors that a rule keeps for a parameter.
 pub(crate) const STATES: usize = 3;
 
-/// An update rule: what one step does to one tensor.
-pub(crate) trait Rule: Send + Sync + 'static {
-    /// What a step depends on besides the tensors.
-    type Constants: Copy + Send + Sync;
+/// An update rule: a set of options, and what one step does to one tensor.
+pub(crate) trait Rule: Copy + Send + Sync + 'static {
+    /// What a step depends on besides the tensors, with the loop on the CPU.
+    type Constants: Vectorised;
     /// The rule's name in errors.
     const NAME: &'static str;
     /// Whether the number of steps taken is part of the state.
     const COUNTS_STEPS: bool;
 
-    fn learning_rate(&self) -> f64;
+    /// An error that names the first option that is out of range.
+    fn check(&self) -> Result<()>;
 
-    fn set_learning_rate(&mut self, learning_rate: f64);
-
-    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape and at first zero.
+    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape.
     fn state_names(&self) -> &'static [&'static str];
+
+    /// What the state tensors hold at first.
+    fn initial_state(&self) -> f64 {
+        0.
+    }
 
     /// The constants of a parameter's step number `step`, counted from 1.
     fn constants(&self, step: u64) -> Self::Constants;
 
-    /// One step on a stretch of a tensor.
-    fn kernel<T: Real>(constants: &Self::Constants, chunk: Chunk<'_, T>);
-
-    /// The same from candle operations: gives the parameter's new value and changes the state.
+    /// One step from candle operations: gives the parameter's new value and changes the state.
     fn composite(
         constants: &Self::Constants,
         parameter: &Tensor,
@@ -68,7 +71,8 @@ enum Values {
 }
 
 impl<R: Rule> Engine<R> {
-    pub(crate) fn new<P: Parameters + ?Sized>(rule: R, parameters: &P) -> Self {
+    pub(crate) fn new<P: Parameters + ?Sized>(rule: R, parameters: &P) -> Result<Self> {
+        rule.check()?;
         // All of them, since what is frozen now may be trained later.
         let slots: Vec<Slot> = parameters
             .named_tensors()
@@ -84,11 +88,12 @@ impl<R: Rule> Engine<R> {
             .enumerate()
             .map(|(i, slot)| (slot.name.clone(), i))
             .collect();
-        Self { rule, slots, index }
+        Ok(Self { rule, slots, index })
     }
 
     pub(crate) fn step(&mut self, gradients: &Gradients) -> Result<()> {
-        check_rate(R::NAME, self.rule.learning_rate())?;
+        // The learning rate may have been set since.
+        self.rule.check()?;
         let gradients = self.checked(gradients)?;
         let names = self.rule.state_names();
         let mut constants = None;
@@ -96,7 +101,7 @@ impl<R: Rule> Engine<R> {
         for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
             let Some(gradient) = gradient else { continue };
             if slot.state.is_none() {
-                slot.state = Some(State::new(&slot.var, names.len())?);
+                slot.state = Some(State::new(&slot.var, names.len(), self.rule.initial_state())?);
             }
             let Some(state) = &mut slot.state else { continue };
             state.step += 1;
@@ -191,14 +196,15 @@ impl<R: Rule> Engine<R> {
 }
 
 impl State {
-    fn new(var: &Var, count: usize) -> Result<Self> {
+    fn new(var: &Var, count: usize, start: f64) -> Result<Self> {
         let lengths: [usize; STATES] = std::array::from_fn(|i| if i < count { var.elem_count() } else { 0 });
         let values = match var.dtype() {
-            DType::F32 if has_kernel(var) => Values::F32(lengths.map(|n| vec![0.; n])),
-            DType::F64 if has_kernel(var) => Values::F64(lengths.map(|n| vec![0.; n])),
+            DType::F32 if has_kernel(var) => Values::F32(lengths.map(|n| vec![start as f32; n])),
+            DType::F64 if has_kernel(var) => Values::F64(lengths.map(|n| vec![start; n])),
             dtype => {
-                let zeros = || Tensor::zeros(var.shape(), working_dtype(dtype), var.device());
-                Values::Tensors((0..count).map(|_| zeros()).collect::<candle_core::Result<_>>()?)
+                let value = Tensor::new(start, var.device())?.to_dtype(working_dtype(dtype))?;
+                // Each is only ever replaced as a whole, so they may begin as one.
+                Values::Tensors(vec![value.broadcast_as(var.shape())?.contiguous()?; count])
             }
         };
         Ok(Self { step: 0, values })
@@ -234,37 +240,38 @@ fn composite_step<R: Rule>(
     Ok(var.set(&updated.to_dtype(var.dtype())?)?)
 }
 
-/// An error unless an option is a finite number, not negative.
-pub(crate) fn check_not_negative(rule: &'static str, field: &'static str, value: f64) -> Result<()> {
-    if value.is_finite() && value >= 0. {
-        return Ok(());
-    }
-    Err(Error::config(rule, field, value, "a finite number, at least 0"))
+/// average ← β·average + (1 − β)·value
+pub(crate) fn average(average: &mut Tensor, value: &Tensor, beta: f64) -> candle_core::Result<()> {
+    *average = ((&*average * beta)? + (value * (1. - beta))?)?;
+    Ok(())
 }
 
-/// What `learning_rate` must be, checked where a rule is made and again before each step.
-fn check_rate(rule: &'static str, value: f64) -> Result<()> {
-    check_not_negative(rule, "lr", value)
+/// An error unless each of these options is a finite number, not negative.
+pub(crate) fn check_not_negative(rule: &'static str, options: &[(&'static str, f64)]) -> Result<()> {
+    match options
+        .iter()
+        .find(|(_, value)| !(value.is_finite() && *value >= 0.))
+    {
+        Some((field, value)) => Err(Error::config(rule, field, value, "a finite number, at least 0")),
+        None => Ok(()),
+    }
 }
 
 /// The public face of a rule that is a struct around its [`Engine`].
 macro_rules! optimizer {
-    ($name:ident) => {
-        impl $crate::Optimize for $name {
-            fn step(&mut self, gradients: &sconce_core::Gradients) -> sconce_core::Result<()> {
-                self.0.step(gradients)
-            }
-
-            fn learning_rate(&self) -> f64 {
-                $crate::engine::Rule::learning_rate(&self.0.rule)
-            }
-
-            fn set_learning_rate(&mut self, learning_rate: f64) {
-                $crate::engine::Rule::set_learning_rate(&mut self.0.rule, learning_rate);
-            }
-        }
-
+    ($name:ident, $config:ty) => {
         impl $name {
+            /// A rule for the parameters of a store.
+            ///
+            /// # Errors
+            #[doc = concat!("See [`", stringify!($name), "`].")]
+            pub fn new<P: sconce_core::Parameters + ?Sized>(
+                cfg: &$config,
+                parameters: &P,
+            ) -> sconce_core::Result<Self> {
+                Ok(Self($crate::engine::Engine::new(*cfg, parameters)?))
+            }
+
             /// A copy of the state: each tensor under its parameter's name and PyTorch's name of it, as in
             /// `fc1.weight.exp_avg`. Parameters that had no gradient yet have none.
             ///
@@ -272,6 +279,20 @@ macro_rules! optimizer {
             /// Those of candle's copy.
             pub fn state(&self) -> sconce_core::Result<Vec<(String, candle_core::Tensor)>> {
                 self.0.state()
+            }
+        }
+
+        impl $crate::Optimize for $name {
+            fn step(&mut self, gradients: &sconce_core::Gradients) -> sconce_core::Result<()> {
+                self.0.step(gradients)
+            }
+
+            fn learning_rate(&self) -> f64 {
+                self.0.rule.lr
+            }
+
+            fn set_learning_rate(&mut self, learning_rate: f64) {
+                self.0.rule.lr = learning_rate;
             }
         }
     };

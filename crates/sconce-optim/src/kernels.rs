@@ -1,13 +1,13 @@
 //! The rules' numeric loops: one pass over a parameter, its gradient and its state.
 
+mod adagrad;
 mod adam;
+mod rms_prop;
 mod sgd;
 
-use crate::engine::STATES;
-pub(crate) use adam::adam;
+use crate::engine::{STATES, Slope};
 use sconce_core::cpu::Real;
-use sconce_kernels::simd::{Simd, Vector};
-pub(crate) use sgd::sgd;
+use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch};
 
 /// A stretch of a parameter with what belongs to it. A state that the rule doesn't keep is empty.
 pub(crate) struct Chunk<'a, T> {
@@ -34,12 +34,82 @@ impl<'a, T> Chunk<'a, T> {
     }
 }
 
+/// A rule's constants, as what its loop begins with.
+pub(crate) trait Vectorised: Copy + Send + Sync {
+    /// Puts the constants into every lane of vectors, and runs the loop for the states that the rule keeps.
+    ///
+    /// Mark it `#[inline(always)]`.
+    fn run<T: Real, S: Simd>(&self, s: S, chunk: Chunk<'_, T>);
+}
+
+/// One step on a stretch of a tensor; every element is read and written once.
+pub(crate) fn step<T: Real>(constants: &impl Vectorised, chunk: Chunk<'_, T>) {
+    dispatch(Launch { constants, chunk });
+}
+
+struct Launch<'a, C, T> {
+    constants: &'a C,
+    chunk: Chunk<'a, T>,
+}
+
+impl<T: Real, C: Vectorised> Kernel for Launch<'_, C, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        self.constants.run(s, self.chunk);
+    }
+}
+
 /// A rule's arithmetic on one vector of each tensor.
 ///
 /// A trait and not a closure, since a closure that isn't inlined is compiled for the baseline instruction set.
 trait Step<V, const N: usize> {
     /// The new parameter and states, from the parameter, its gradient and the states.
     fn step(&self, parameter: V, gradient: V, state: [V; N]) -> (V, [V; N]);
+}
+
+/// A [`Slope`] whose constants stand in every lane.
+struct SlopeLanes<V> {
+    sign: V,
+    weight_decay: V,
+}
+
+impl<V: Vector> SlopeLanes<V> {
+    #[inline(always)]
+    fn new(slope: Slope, spread: impl Fn(f64) -> V) -> Self {
+        Self {
+            sign: spread(slope.sign),
+            weight_decay: spread(slope.weight_decay),
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, p: V, g: V) -> V {
+        p.mul_add(self.weight_decay, g * self.sign)
+    }
+}
+
+/// A running average's weights, in every lane.
+struct AverageLanes<V> {
+    keep: V,
+    add: V,
+}
+
+impl<V: Vector> AverageLanes<V> {
+    #[inline(always)]
+    fn new(beta: f64, spread: impl Fn(f64) -> V) -> Self {
+        Self {
+            keep: spread(beta),
+            add: spread(1. - beta),
+        }
+    }
+
+    /// β·average + (1 − β)·value
+    #[inline(always)]
+    fn next(&self, average: V, value: V) -> V {
+        average.mul_add(self.keep, value * self.add)
+    }
 }
 
 /// Puts every vector of a chunk through a rule's step.

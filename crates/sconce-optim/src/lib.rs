@@ -1,4 +1,5 @@
-//! Optimisers for candle: [`Sgd`] with momentum and [`Adam`], each step one pass over memory.
+//! Optimisers for candle: [`Sgd`] with momentum, [`Adagrad`], [`RmsProp`] and [`Adam`], each step one pass over memory;
+//! [`ProximalL1`] on top of any of them.
 //!
 //! An optimiser is made for the parameters of a [`ParamStore`](sconce_core::ParamStore) or of candle's
 //! [`VarMap`](sconce_core::candle_nn::VarMap), and changes them in place by the gradients that [`backward`](sconce_core::backward) gave.
@@ -29,6 +30,7 @@
 //! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
 //! operations, for `f16` and `bf16` in `f32`.
 
+mod adagrad;
 mod adam;
 mod engine;
 #[allow(
@@ -37,8 +39,13 @@ mod engine;
 )]
 mod kernels;
 mod optimize;
+mod proximal;
+mod rms_prop;
 mod sgd;
 
+pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
 pub use optimize::Optimize;
+pub use proximal::ProximalL1;
+pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use sgd::{Sgd, SgdConfig};

@@ -31,3 +31,18 @@ pub trait Optimize {
     /// Sets the learning rate of the next step.
     fn set_learning_rate(&mut self, learning_rate: f64);
 }
+
+/// So that what wraps an optimiser takes a boxed one too.
+impl<O: Optimize + ?Sized> Optimize for Box<O> {
+    fn step(&mut self, gradients: &Gradients) -> Result<()> {
+        (**self).step(gradients)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        (**self).set_learning_rate(learning_rate);
+    }
+}

@@ -1,10 +1,9 @@
 //! Stochastic gradient descent, with momentum.
 
-use crate::engine::{Engine, Rule, check_not_negative, optimizer};
-use crate::kernels::{self, Chunk};
+use crate::engine::{Engine, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
-use sconce_core::cpu::Real;
-use sconce_core::{Error, Parameters, Result};
+use sconce_core::{Error, Result};
+use std::fmt::Display;
 
 /// Options of [`Sgd`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,57 +64,15 @@ impl Default for SgdConfig {
 /// }
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
-pub struct Sgd(Engine<Settings>);
+pub struct Sgd(Engine<SgdConfig>);
 
-impl Sgd {
-    /// A rule for the parameters of a store.
-    ///
-    /// # Errors
-    /// See [`Sgd`].
-    pub fn new<P: Parameters + ?Sized>(cfg: &SgdConfig, parameters: &P) -> Result<Self> {
-        for (field, value) in [
-            ("lr", cfg.lr),
-            ("momentum", cfg.momentum),
-            ("weight_decay", cfg.weight_decay),
-        ] {
-            check_not_negative(Settings::NAME, field, value)?;
-        }
-        if !cfg.dampening.is_finite() {
-            return Err(Error::config(
-                Settings::NAME,
-                "dampening",
-                cfg.dampening,
-                "a finite number",
-            ));
-        }
-        if cfg.nesterov && cfg.momentum == 0. {
-            let expected = "false, or a momentum above 0";
-            return Err(Error::config(Settings::NAME, "nesterov", cfg.nesterov, expected));
-        }
-        if cfg.nesterov && cfg.dampening != 0. {
-            let expected = "0 with nesterov";
-            return Err(Error::config(
-                Settings::NAME,
-                "dampening",
-                cfg.dampening,
-                expected,
-            ));
-        }
-        Ok(Self(Engine::new(Settings(*cfg), parameters)))
-    }
-}
-
-optimizer!(Sgd);
-
-struct Settings(SgdConfig);
+optimizer!(Sgd, SgdConfig);
 
 /// What a step depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Constants {
     pub(crate) lr: f64,
-    pub(crate) weight_decay: f64,
-    /// 1, or −1 to climb.
-    pub(crate) sign: f64,
+    pub(crate) slope: Slope,
     pub(crate) momentum: Option<Momentum>,
 }
 
@@ -129,21 +86,35 @@ pub(crate) struct Momentum {
     pub(crate) ahead: Option<f64>,
 }
 
-impl Rule for Settings {
+impl Rule for SgdConfig {
     type Constants = Constants;
     const NAME: &'static str = "Sgd";
     const COUNTS_STEPS: bool = false;
 
-    fn learning_rate(&self) -> f64 {
-        self.0.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.0.lr = learning_rate;
+    fn check(&self) -> Result<()> {
+        check_not_negative(
+            Self::NAME,
+            &[
+                ("lr", self.lr),
+                ("momentum", self.momentum),
+                ("weight_decay", self.weight_decay),
+            ],
+        )?;
+        let refuse =
+            |field, value: &dyn Display, expected| Err(Error::config(Self::NAME, field, value, expected));
+        match self {
+            Self { dampening, .. } if !dampening.is_finite() => {
+                refuse("dampening", dampening, "a finite number")
+            }
+            Self { nesterov: false, .. } => Ok(()),
+            Self { momentum: 0., .. } => refuse("nesterov", &true, "false, or a momentum above 0"),
+            Self { dampening, .. } if *dampening != 0. => refuse("dampening", dampening, "0 with nesterov"),
+            _ => Ok(()),
+        }
     }
 
     fn state_names(&self) -> &'static [&'static str] {
-        if self.0.momentum == 0. {
+        if self.momentum == 0. {
             &[]
         } else {
             &["momentum_buffer"]
@@ -151,14 +122,14 @@ impl Rule for Settings {
     }
 
     fn constants(&self, step: u64) -> Constants {
-        let SgdConfig {
+        let Self {
             lr,
             momentum,
             dampening,
             weight_decay,
             nesterov,
             maximize,
-        } = self.0;
+        } = *self;
         // The first step sets the buffer to the gradient, whatever the dampening.
         let (keep, add) = if step == 1 {
             (0., 1.)
@@ -167,8 +138,7 @@ impl Rule for Settings {
         };
         Constants {
             lr,
-            weight_decay,
-            sign: if maximize { -1. } else { 1. },
+            slope: Slope::new(maximize, weight_decay),
             momentum: (momentum != 0.).then_some(Momentum {
                 keep,
                 add,
@@ -177,17 +147,13 @@ impl Rule for Settings {
         }
     }
 
-    fn kernel<T: Real>(constants: &Constants, chunk: Chunk<'_, T>) {
-        kernels::sgd(constants, chunk);
-    }
-
     fn composite(
         constants: &Constants,
         parameter: &Tensor,
         gradient: &Tensor,
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor> {
-        let mut direction = ((gradient * constants.sign)? + (parameter * constants.weight_decay)?)?;
+        let mut direction = constants.slope.at(parameter, gradient)?;
         if let (Some(momentum), [buffer]) = (constants.momentum, state) {
             *buffer = ((&*buffer * momentum.keep)? + (&direction * momentum.add)?)?;
             direction = match momentum.ahead {
@@ -213,15 +179,13 @@ mod tests {
             (0.9, 0., true),
         ] {
             for (weight_decay, maximize) in [(0., false), (0.1, false), (0.1, true)] {
-                assert_kernel_is_composite(|| {
-                    Settings(SgdConfig {
-                        lr: 0.1,
-                        momentum,
-                        dampening,
-                        weight_decay,
-                        nesterov,
-                        maximize,
-                    })
+                assert_kernel_is_composite(&SgdConfig {
+                    lr: 0.1,
+                    momentum,
+                    dampening,
+                    weight_decay,
+                    nesterov,
+                    maximize,
                 });
             }
         }

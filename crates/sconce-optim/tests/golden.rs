@@ -8,7 +8,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use sconce_core::{Init, ParamStore, backward, param};
-use sconce_optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
+use sconce_optim::{
+    Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+};
 use sconce_testkit::golden::{Bound, Case, Cases, compare};
 
 /// The elementwise rules do PyTorch's operations in PyTorch's order; what is left is rounding.
@@ -50,6 +52,29 @@ fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
             };
             Box::new(Adam::new(&cfg, store).unwrap())
         }
+        "Adagrad" => {
+            let cfg = AdagradConfig {
+                lr: number("lr", 1e-2),
+                lr_decay: number("lr_decay", 0.),
+                weight_decay: number("weight_decay", 0.),
+                initial_accumulator_value: number("initial_accumulator_value", 0.),
+                eps: number("eps", 1e-10),
+                maximize: flag("maximize"),
+            };
+            Box::new(Adagrad::new(&cfg, store).unwrap())
+        }
+        "RMSprop" => {
+            let cfg = RmsPropConfig {
+                lr: number("lr", 1e-2),
+                alpha: number("alpha", 0.99),
+                eps: number("eps", 1e-8),
+                weight_decay: number("weight_decay", 0.),
+                momentum: number("momentum", 0.),
+                centered: flag("centered"),
+                maximize: flag("maximize"),
+            };
+            Box::new(RmsProp::new(&cfg, store).unwrap())
+        }
         kind => panic!("unknown kind {kind}"),
     }
 }
@@ -57,7 +82,7 @@ fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
 #[test]
 fn trajectories_are_pytorchs() {
     let cases = Cases::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "optim").unwrap();
-    assert!(cases.len() > 10);
+    assert!(cases.len() > 30);
     for case in cases.iter() {
         let [a, b, w0, c0, trajectory] =
             ["A", "b", "w0", "c0", "trajectory"].map(|name| case.tensor(name).unwrap());

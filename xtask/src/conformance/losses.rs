@@ -1,6 +1,10 @@
-//! Losses: cross-entropy with class numbers, mean squared error.
+//! Losses of classes, of yes and no, and of numbers.
 
-use sconce::losses::{CrossEntropyConfig, Reduction, cross_entropy_with, mse};
+use sconce::core::candle_core::{self, Tensor, Var};
+use sconce::losses::{
+    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
+    cross_entropy_with, huber, l1, mse, nll, smooth_l1,
+};
 
 use super::{Results, Setting, Stop};
 
@@ -11,23 +15,84 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         "sum" => Reduction::Sum,
         other => return Err(Stop::Unsupported(format!("reduction {other}"))),
     };
-    let (x, loss) = match setting.kind() {
+    match setting.kind() {
         "cross_entropy" => {
             let cfg = CrossEntropyConfig {
                 weight: setting.optional_tensor("in.weight")?,
                 ignore_index: setting.number("ignore_index")? as i64,
                 label_smoothing: setting.number("label_smoothing")?,
             };
-            let x = setting.variable("x")?;
-            let loss = cross_entropy_with(&x, &setting.tensor("in.target")?, &cfg, reduction)?;
-            (x, loss)
+            of_classes(setting, |x, target| {
+                cross_entropy_with(x, target, &cfg, reduction)
+            })
         }
-        "mse" => {
-            let x = setting.variable("x")?;
-            let loss = mse(&x, &setting.tensor("in.target")?, reduction)?;
-            (x, loss)
+        "cross_entropy_soft" => {
+            let cfg = CrossEntropyConfig {
+                weight: setting.optional_tensor("in.weight")?,
+                label_smoothing: setting.number("label_smoothing")?,
+                ..CrossEntropyConfig::default()
+            };
+            of_numbers(setting, |x, target| {
+                cross_entropy_with(x, target, &cfg, reduction)
+            })
         }
-        _ => return Err(Stop::kind(setting)),
-    };
+        "nll" => {
+            let default = NllConfig::default();
+            let ignored = setting.optional_number("ignore_index")?;
+            let cfg = NllConfig {
+                weight: setting.optional_tensor("in.weight")?,
+                ignore_index: ignored.map_or(default.ignore_index, |index| index as i64),
+            };
+            of_classes(setting, |x, target| nll(x, target, &cfg, reduction))
+        }
+        "bce" => {
+            let weight = setting.optional_tensor("in.weight")?;
+            of_numbers(setting, |x, target| {
+                bce(x, target, &BceConfig { weight }, reduction)
+            })
+        }
+        "bce_with_logits" => {
+            let cfg = BceWithLogitsConfig {
+                weight: setting.optional_tensor("in.weight")?,
+                pos_weight: setting.optional_tensor("in.pos_weight")?,
+            };
+            of_numbers(setting, |x, target| bce_with_logits(x, target, &cfg, reduction))
+        }
+        "mse" => of_numbers(setting, |x, target| mse(x, target, reduction)),
+        "l1" => of_numbers(setting, |x, target| l1(x, target, reduction)),
+        "smooth_l1" => {
+            let beta = setting.number("beta")?;
+            of_numbers(setting, |x, target| smooth_l1(x, target, beta, reduction))
+        }
+        "huber" => {
+            let delta = setting.number("delta")?;
+            of_numbers(setting, |x, target| huber(x, target, delta, reduction))
+        }
+        _ => Err(Stop::kind(setting)),
+    }
+}
+
+/// The results of a loss whose targets are class numbers.
+fn of_classes(
+    setting: &Setting<'_>,
+    loss: impl FnOnce(&Var, &Tensor) -> candle_core::Result<Tensor>,
+) -> Result<Results, Stop> {
+    let x = setting.variable("x")?;
+    let loss = loss(&x, &setting.tensor("in.target")?)?;
     Results::of(setting, &[loss], &[("x", &x)], &setting.store())
+}
+
+/// The results of a loss whose targets are numbers, which take a gradient too.
+fn of_numbers(
+    setting: &Setting<'_>,
+    loss: impl FnOnce(&Var, &Var) -> candle_core::Result<Tensor>,
+) -> Result<Results, Stop> {
+    let (x, target) = (setting.variable("x")?, setting.variable("target")?);
+    let loss = loss(&x, &target)?;
+    Results::of(
+        setting,
+        &[loss],
+        &[("x", &x), ("target", &target)],
+        &setting.store(),
+    )
 }

@@ -2,7 +2,9 @@
 
 use sconce::core::candle_core::Tensor;
 use sconce::core::{Init, Param, ParamStore, backward, param};
-use sconce::optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
+use sconce::optim::{
+    Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+};
 
 use super::{Results, Setting, Stop};
 
@@ -64,6 +66,29 @@ fn rule(setting: &Setting<'_>, store: &ParamStore) -> Result<Box<dyn Optimize>, 
                 maximize: flag("maximize")?,
             };
             Ok(Box::new(Adam::new(&cfg, store)?))
+        }
+        "Adagrad" => {
+            let cfg = AdagradConfig {
+                lr: number("lr", 1e-2)?,
+                lr_decay: number("lr_decay", 0.0)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                initial_accumulator_value: number("initial_accumulator_value", 0.0)?,
+                eps: number("eps", 1e-10)?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Adagrad::new(&cfg, store)?))
+        }
+        "RMSprop" => {
+            let cfg = RmsPropConfig {
+                lr: number("lr", 1e-2)?,
+                alpha: number("alpha", 0.99)?,
+                eps: number("eps", 1e-8)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                momentum: number("momentum", 0.0)?,
+                centered: flag("centered")?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(RmsProp::new(&cfg, store)?))
         }
         _ => Err(Stop::kind(setting)),
     }

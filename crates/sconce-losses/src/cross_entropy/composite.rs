@@ -1,37 +1,34 @@
 //! Cross-entropy from candle operations: the oracle of the kernel, and what runs on other devices.
 
-use super::Rows;
 use crate::Reduction;
+use crate::rows::Rows;
 use candle_core::{D, Result, Tensor};
 
-pub(super) fn cross_entropy(logits: &Tensor, rows: &Rows, reduction: Reduction) -> Result<Tensor> {
-    let (device, dtype, count) = (logits.device(), logits.dtype(), rows.targets.len());
-    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
-    let log_softmax = shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?;
-
-    let classes: Vec<u32> = rows
-        .targets
-        .iter()
-        .map(|target| target.unwrap_or(0) as u32)
-        .collect();
-    let of_targets = log_softmax
-        .gather(&Tensor::from_vec(classes, (count, 1), device)?, D::Minus1)?
-        .squeeze(D::Minus1)?;
-    let per_row = |value: &dyn Fn(usize) -> f64| -> Result<Tensor> {
-        let values = rows.targets.iter().map(|target| target.map_or(0., value));
-        Tensor::from_iter(values, device)?.to_dtype(dtype)
-    };
-    let mut losses = (of_targets * per_row(&|class| -(1. - rows.smoothing) * rows.weight(class))?)?;
-    if rows.smoothing > 0. {
-        let share = rows.smoothing / rows.classes as f64;
+pub(super) fn cross_entropy(
+    logits: &Tensor,
+    rows: &Rows,
+    smoothing: f64,
+    reduction: Reduction,
+) -> Result<Tensor> {
+    let log_softmax = log_softmax(logits)?;
+    let mut losses = rows.pick(&log_softmax, |class| -(1. - smoothing) * rows.weight(class))?;
+    if smoothing > 0. {
+        let share = smoothing / rows.classes as f64;
         let weights: Vec<f64> = (0..rows.classes)
             .map(|class| -share * rows.weight(class))
             .collect();
-        let weights = Tensor::from_vec(weights, rows.classes, device)?.to_dtype(dtype)?;
+        let weights = Tensor::from_vec(weights, rows.classes, logits.device())?.to_dtype(logits.dtype())?;
         losses = (losses + log_softmax.broadcast_mul(&weights)?.sum(D::Minus1)?)?;
     }
-    // Chosen and not multiplied: what is left out may be infinite.
-    let counts = rows.targets.iter().map(|target| u8::from(target.is_some()));
-    let losses = Tensor::from_iter(counts, device)?.where_cond(&losses, &losses.zeros_like()?)?;
-    reduction.composite(&losses, rows.count())
+    reduction.composite(&rows.that_count(&losses)?, rows.count())
+}
+
+/// Over the last axis.
+pub(super) fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    if logits.elem_count() == 0 {
+        // candle knows no maximum of nothing.
+        return Ok(logits.clone());
+    }
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }

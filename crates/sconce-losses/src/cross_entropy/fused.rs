@@ -1,19 +1,25 @@
 //! Cross-entropy as one node: softmax, the target's pick and the reduction together.
 
-use super::{NAME, Rows};
+use super::NAME;
 use crate::Reduction;
 use crate::kernels::{self, Blend, Softmax};
+use crate::rows::Rows;
 use candle_core::{Result, Tensor, WithDType};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Error, Function, Output, apply1};
 
-pub(super) fn cross_entropy<T: Real>(logits: &Tensor, rows: Rows, reduction: Reduction) -> Result<Tensor> {
+pub(super) fn cross_entropy<T: Real>(
+    logits: &Tensor,
+    rows: Rows,
+    smoothing: f64,
+    reduction: Reduction,
+) -> Result<Tensor> {
     let real = |x: f64| <T as WithDType>::from_f64(x);
-    let share = rows.smoothing / rows.classes as f64;
+    let share = smoothing / rows.classes as f64;
     let total: f64 = (0..rows.classes).map(|class| rows.weight(class)).sum();
     let blend = Blend {
         classes: rows.classes,
-        hard: 1. - rows.smoothing,
+        hard: 1. - smoothing,
         share,
         total,
         weights: rows

@@ -1,5 +1,5 @@
 use super::*;
-use candle_core::{Device, Var};
+use candle_core::{DType, Device, Var};
 use proptest::prelude::*;
 use sconce_kernels::simd::{Level, with_level};
 use sconce_testkit::golden::{Bound, compare};
@@ -21,6 +21,10 @@ fn sample(random: &mut Random, rows: usize, classes: usize) -> (Tensor, CrossEnt
         label_smoothing: 0.2,
     };
     (Tensor::from_vec(targets, rows, &Device::Cpu).unwrap(), cfg)
+}
+
+fn checked(x: &Tensor, targets: &Tensor, cfg: &CrossEntropyConfig) -> sconce_core::Result<Rows> {
+    Rows::new(NAME, "logits", x, targets, cfg.weight.as_ref(), cfg.ignore_index)
 }
 
 #[test]
@@ -52,6 +56,74 @@ fn gradients_are_right() {
     }
 }
 
+/// A distribution over the classes (the second axis, or the only one).
+fn distribution(random: &mut Random, shape: &[usize]) -> Tensor {
+    let values = random.uniform(shape, 0.1, 1., DType::F64).unwrap();
+    let axis = usize::from(shape.len() > 1);
+    values.broadcast_div(&values.sum_keepdim(axis).unwrap()).unwrap()
+}
+
+#[test]
+fn gradients_are_right_for_probabilities() {
+    let mut random = Random::new(5);
+    for shape in [&[5][..], &[3, 4], &[2, 3, 5], &[2, 3, 1, 2]] {
+        let x = random.normal(shape, DType::F64).unwrap();
+        let targets = distribution(&mut random, shape);
+        let classes = shape[usize::from(shape.len() > 1)];
+        let weight = random.uniform(classes, 0.1, 2., DType::F64).unwrap();
+        let weighted = CrossEntropyConfig {
+            weight: Some(weight),
+            label_smoothing: 0.3,
+            ..CrossEntropyConfig::default()
+        };
+        for cfg in [CrossEntropyConfig::default(), weighted] {
+            for reduction in REDUCTIONS {
+                let check = GradCheck {
+                    layouts: Layout::ALL,
+                    ..GradCheck::default()
+                };
+                check.assert(&[("logits", &x), ("targets", &targets)], &[], |t| {
+                    cross_entropy_with(&t[0], &t[1], &cfg, reduction)
+                });
+            }
+        }
+    }
+}
+
+/// Probabilities that are all at one class are that class; and one row is a batch of one.
+#[test]
+fn ways_to_say_the_same() {
+    let mut random = Random::new(6);
+    let x = random.normal((3, 4), DType::F64).unwrap();
+    let targets = Tensor::new(&[2i64, 0, 3], &Device::Cpu).unwrap();
+    let classes = Tensor::arange(0i64, 4, &Device::Cpu).unwrap();
+    let one_hot = targets.unsqueeze(1).unwrap().broadcast_eq(&classes).unwrap();
+    let one_hot = one_hot.to_dtype(DType::F64).unwrap();
+    for label_smoothing in [0., 0.2] {
+        let cfg = CrossEntropyConfig {
+            label_smoothing,
+            ..CrossEntropyConfig::default()
+        };
+        for reduction in REDUCTIONS {
+            let loss = |x: &Tensor, t: &Tensor| cross_entropy_with(x, t, &cfg, reduction).unwrap();
+            compare("one-hot", &loss(&x, &one_hot), &loss(&x, &targets), Bound::F64).unwrap();
+            for row in 0..3 {
+                let of = |t: &Tensor| (t.get(row).unwrap(), t.narrow(0, row, 1).unwrap());
+                let ((one_x, x), (one_t, t), (one_p, p)) = (of(&x), of(&targets), of(&one_hot));
+                let batch = loss(&x, &t).reshape(()).unwrap();
+                compare("one row", &loss(&one_x, &one_t), &batch, Bound::F64).unwrap();
+                compare(
+                    "one soft row",
+                    &loss(&one_x, &one_p),
+                    &loss(&x, &p).reshape(()).unwrap(),
+                    Bound::F64,
+                )
+                .unwrap();
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
@@ -66,7 +138,7 @@ proptest! {
         }
         let reduction = REDUCTIONS[reduction];
         let x = Var::from_tensor(&(random.normal((rows, classes), dtype)? * 5.)?)?;
-        let oracle = composite::cross_entropy(&x, &Rows::new(&x, &targets, &cfg)?, reduction)?;
+        let oracle = composite::cross_entropy(&x, &checked(&x, &targets, &cfg)?, cfg.label_smoothing, reduction)?;
         let expected = oracle.sqr()?.sum_all()?.backward()?;
         for level in Level::available() {
             let (loss, gradients) = with_level(level, || {
@@ -224,13 +296,61 @@ fn bad_arguments() {
             &x.get(0).unwrap(),
             classes(&[0]),
             default(),
-            "cross_entropy: logits has shape [3], expected [batch, classes, *positions], at least one class",
+            "cross_entropy: targets has shape [1], expected no axis = []",
+        ),
+        (
+            &x.get(0).unwrap().get(0).unwrap(),
+            classes(&[0]),
+            default(),
+            "cross_entropy: logits has shape [], expected [batch, classes, *positions] or [classes], at least one class",
+        ),
+        (
+            &x.narrow(1, 0, 0).unwrap(),
+            classes(&[0, 0]),
+            default(),
+            "cross_entropy: logits has shape [2, 0], expected [batch, classes, *positions] or [classes], at least one class",
+        ),
+        (
+            &classes(&[1]),
+            classes(&[0]),
+            default(),
+            "cross_entropy: logits has dtype I64, expected a floating-point type",
+        ),
+        (
+            &x,
+            classes(&[0, 1]).to_dtype(DType::I32).unwrap(),
+            default(),
+            "cross_entropy: targets has dtype I32, expected u8, u32 or i64",
         ),
         (
             &x,
             x.get(0).unwrap().narrow(0, 0, 2).unwrap(),
             default(),
-            "cross_entropy: targets has dtype F32, expected u8, u32 or i64",
+            "cross_entropy: targets has shape [2], expected [2, 3], the logits', for probabilities (class numbers are u8, u32 or i64)",
+        ),
+        (
+            &x,
+            x.to_dtype(DType::F64).unwrap(),
+            default(),
+            "cross_entropy: targets has dtype F64, expected F32, the input's",
+        ),
+        (
+            &x,
+            x.clone(),
+            CrossEntropyConfig {
+                ignore_index: 1,
+                ..default()
+            },
+            "cross_entropy: ignore_index is 1, expected negative, since targets that are probabilities are no class to ignore",
+        ),
+        (
+            &x,
+            classes(&[0, 1]),
+            CrossEntropyConfig {
+                weight: Some(Var::ones(3, DType::F64, device).unwrap().into_inner()),
+                ..default()
+            },
+            "cross_entropy: weight is tracked, expected a constant: the loss has no gradient for it, so detach it",
         ),
         (
             &x,

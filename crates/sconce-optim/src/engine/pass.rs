@@ -1,7 +1,7 @@
 //! One pass over many tensors on the CPU: the way to their memory, and how threads share them.
 
 use super::{Rule, STATES, Values};
-use crate::kernels::Chunk;
+use crate::kernels::{self, Chunk};
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 use sconce_core::Result;
 use sconce_core::cpu::Real;
@@ -127,9 +127,11 @@ impl<R: Rule> Step<'_, R> {
         };
         let constants = self.constants;
         if whole.parameter.len() < parallel::THRESHOLD {
-            R::kernel(&constants, whole);
+            kernels::step(&constants, whole);
         } else {
-            parallel::for_each(whole.split(parallel::CHUNK), |chunk| R::kernel(&constants, chunk));
+            parallel::for_each(whole.split(parallel::CHUNK), |chunk| {
+                kernels::step(&constants, chunk)
+            });
         }
         Ok(())
     }

@@ -1,56 +1,37 @@
 //! Adam's step.
 
-use super::{Chunk, Step, for_each_vector};
+use super::{AverageLanes, Chunk, SlopeLanes, Step, Vectorised, for_each_vector};
 use crate::adam::Constants;
 use sconce_core::cpu::Real;
-use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch};
+use sconce_kernels::simd::{Simd, Vector};
 
-/// One step; every element is read and written once.
-pub(crate) fn adam<T: Real>(constants: &Constants, chunk: Chunk<'_, T>) {
-    dispatch(Adam { constants, chunk });
-}
-
-struct Adam<'a, T> {
-    constants: &'a Constants,
-    chunk: Chunk<'a, T>,
-}
-
-impl<T: Real> Kernel for Adam<'_, T> {
-    type Output = ();
-
+impl Vectorised for Constants {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let c = self.constants;
+    fn run<T: Real, S: Simd>(&self, s: S, chunk: Chunk<'_, T>) {
         let spread = |value| s.constant::<T>(value);
         let lanes = Lanes {
-            sign: spread(c.sign),
-            weight_decay: spread(c.weight_decay),
-            shrink: spread(c.shrink),
-            keep1: spread(c.beta1),
-            add1: spread(1. - c.beta1),
-            keep2: spread(c.beta2),
-            add2: spread(1. - c.beta2),
-            eps: spread(c.eps),
-            rate: spread(c.rate),
-            root_inverse: spread(c.root.recip()),
+            slope: SlopeLanes::new(self.slope, spread),
+            shrink: spread(self.shrink),
+            first: AverageLanes::new(self.beta1, spread),
+            second: AverageLanes::new(self.beta2, spread),
+            eps: spread(self.eps),
+            rate: spread(self.rate),
+            root_inverse: spread(self.root.recip()),
         };
-        if c.amsgrad {
-            for_each_vector::<T, S, 3>(s, self.chunk, &lanes);
+        if self.amsgrad {
+            for_each_vector::<T, S, 3>(s, chunk, &lanes);
         } else {
-            for_each_vector::<T, S, 2>(s, self.chunk, &lanes);
+            for_each_vector::<T, S, 2>(s, chunk, &lanes);
         }
     }
 }
 
 /// The constants, each in every lane of a vector.
 struct Lanes<V> {
-    sign: V,
-    weight_decay: V,
+    slope: SlopeLanes<V>,
     shrink: V,
-    keep1: V,
-    add1: V,
-    keep2: V,
-    add2: V,
+    first: AverageLanes<V>,
+    second: AverageLanes<V>,
     eps: V,
     rate: V,
     root_inverse: V,
@@ -60,9 +41,8 @@ impl<V: Vector> Lanes<V> {
     /// The running averages of the gradient and of its square.
     #[inline(always)]
     fn averages(&self, p: V, g: V, mean: V, square: V) -> (V, V) {
-        let g = p.mul_add(self.weight_decay, g * self.sign);
-        let mean = mean.mul_add(self.keep1, g * self.add1);
-        (mean, square.mul_add(self.keep2, g * g * self.add2))
+        let g = self.slope.at(p, g);
+        (self.first.next(mean, g), self.second.next(square, g * g))
     }
 
     /// The parameter's new value.

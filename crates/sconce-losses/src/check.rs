@@ -1,0 +1,93 @@
+//! What losses ask of their arguments.
+
+use candle_core::{DType, Tensor};
+use sconce_core::{Error, Result};
+
+/// Predictions and targets of one shape and one floating-point type.
+pub(crate) fn pair(name: &'static str, input: &Tensor, target: &Tensor) -> Result<()> {
+    float(name, "input", input)?;
+    if input.dims() != target.dims() {
+        let expected = format!("{:?}, the input's", input.dims());
+        return Err(Error::shape(name, "target", expected, target.dims()));
+    }
+    same_dtype(name, "target", target, input.dtype())
+}
+
+pub(crate) fn float(name: &'static str, argument: &'static str, tensor: &Tensor) -> Result<()> {
+    match tensor.dtype().is_float() {
+        true => Ok(()),
+        false => Err(wrong_dtype(
+            name,
+            argument,
+            tensor,
+            "a floating-point type".into(),
+        )),
+    }
+}
+
+pub(crate) fn same_dtype(
+    name: &'static str,
+    argument: &'static str,
+    tensor: &Tensor,
+    dtype: DType,
+) -> Result<()> {
+    match tensor.dtype() == dtype {
+        true => Ok(()),
+        false => Err(wrong_dtype(
+            name,
+            argument,
+            tensor,
+            format!("{dtype:?}, the input's"),
+        )),
+    }
+}
+
+fn wrong_dtype(name: &'static str, argument: &'static str, tensor: &Tensor, expected: String) -> Error {
+    Error::DType {
+        layer: name.into(),
+        argument,
+        expected,
+        got: tensor.dtype(),
+    }
+}
+
+/// A weight as large as the input, if it broadcasts to that.
+pub(crate) fn broadcast(
+    name: &'static str,
+    argument: &'static str,
+    weight: &Tensor,
+    input: &Tensor,
+) -> Result<Tensor> {
+    same_dtype(name, argument, weight, input.dtype())?;
+    weight.broadcast_as(input.shape()).map_err(|_| {
+        let expected = format!("one that broadcasts to {:?}, the input's", input.dims());
+        Error::shape(name, argument, expected, weight.dims())
+    })
+}
+
+/// Values between 0 and 1.
+pub(crate) fn probabilities(name: &'static str, argument: &'static str, tensor: &Tensor) -> Result<()> {
+    let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    match values
+        .iter()
+        .enumerate()
+        .find(|(_, value)| !(0. ..=1.).contains(*value))
+    {
+        Some((index, value)) => Err(Error::Value {
+            layer: name.into(),
+            argument,
+            index,
+            value: value.to_string(),
+            expected: "a probability, between 0 and 1".into(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// An option that is a finite number, at least 0.
+pub(crate) fn not_negative(name: &'static str, field: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value >= 0. {
+        true => Ok(()),
+        false => Err(Error::config(name, field, value, "a finite number, at least 0")),
+    }
+}

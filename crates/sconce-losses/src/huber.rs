@@ -1,0 +1,105 @@
+//! Huber loss.
+
+use crate::{Reduction, check};
+use candle_core::{Result, Tensor};
+use sconce_core::{Error, graph};
+
+const NAME: &str = "huber";
+
+/// Huber loss: squared error within `delta` of the target, absolute error beyond.
+///
+/// l = ½(x − y)² where |x − y| < δ, else δ·(|x − y| − ½δ); the mean is over all elements. PyTorch's default δ is 1. Both
+/// arguments get their gradient, if they are tracked.
+///
+/// # Shapes
+/// `input`, `target`: any, the same; output: the same with [`Reduction::None`], else a scalar
+///
+/// # Errors
+/// `input` and `target` differ in shape or element type, or aren't of floating point; `delta` isn't a finite number above 0.
+///
+/// # Source
+/// Huber, "Robust estimation of a location parameter", 1964; `torch.nn.functional.huber_loss`
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{Device, Tensor};
+/// use sconce_losses::{Reduction, huber};
+/// let prediction = Tensor::new(&[1f64, 5.], &Device::Cpu)?;
+/// let target = Tensor::new(&[0f64, 0.], &Device::Cpu)?;
+/// let losses = huber(&prediction, &target, 2., Reduction::None)?;
+/// assert_eq!(losses.to_vec1::<f64>()?, [0.5, 8.]);
+/// # Ok::<(), sconce_core::candle_core::Error>(())
+/// ```
+pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) -> Result<Tensor> {
+    check::pair(NAME, input, target)?;
+    if !(delta.is_finite() && delta > 0.) {
+        return Err(Error::config(NAME, "delta", delta, "a finite number above 0").into());
+    }
+    let losses = bent(&(input - target)?, delta)?;
+    let loss = reduction.composite(&losses, input.elem_count() as f64)?;
+    graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
+    Ok(loss)
+}
+
+/// c·(d − ½c), where c is d within ±δ: both of Huber's branches, and, with c as a constant, their slope.
+pub(crate) fn bent(difference: &Tensor, delta: f64) -> Result<Tensor> {
+    let clipped = difference.detach().clamp(-delta, delta)?;
+    (difference - (&clipped * 0.5)?)? * clipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device, Var};
+    use sconce_testkit::{GradCheck, Layout, Random};
+
+    #[test]
+    fn gradients_are_right_for_both_arguments() {
+        let mut random = Random::new(1);
+        let x = random.normal((3, 5), DType::F64).unwrap();
+        let y = random.normal((3, 5), DType::F64).unwrap();
+        for delta in [0.3, 1., 2.5] {
+            for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {
+                let check = GradCheck {
+                    layouts: Layout::ALL,
+                    ..GradCheck::default()
+                };
+                check.assert(&[("input", &x), ("target", &y)], &[], |t| {
+                    huber(&t[0], &t[1], delta, reduction)
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn at_the_bend_and_far_from_the_target() {
+        let inf = f64::INFINITY;
+        // difference, loss, slope
+        for (difference, loss, slope) in [
+            (0., 0., 0.),
+            (2., 2., 2.),
+            (-2., 2., -2.),
+            (3., 4., 2.),
+            (-inf, inf, -2.),
+        ] {
+            let x = Var::new(difference, &Device::Cpu).unwrap();
+            let y = huber(&x, &x.zeros_like().unwrap(), 2., Reduction::Sum).unwrap();
+            let gradient = y.backward().unwrap().remove(&x).unwrap();
+            assert_eq!(y.to_scalar::<f64>().unwrap(), loss, "{difference}");
+            assert_eq!(gradient.to_scalar::<f64>().unwrap(), slope, "{difference}");
+        }
+        let nan = Tensor::new(f64::NAN, &Device::Cpu).unwrap();
+        let loss = huber(&nan, &nan, 1., Reduction::Mean).unwrap();
+        assert!(loss.to_scalar::<f64>().unwrap().is_nan());
+    }
+
+    #[test]
+    fn a_bad_delta_is_named() {
+        let x = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+        for delta in [0., -1., f64::NAN, f64::INFINITY] {
+            let error = huber(&x, &x, delta, Reduction::Mean).unwrap_err();
+            let expected = format!("huber: delta is {delta}, expected a finite number above 0");
+            assert_eq!(Error::from(error).to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The way down: what every rule makes of a gradient first.
+
+use candle_core::{Result, Tensor};
+
+/// g = ±∂L/∂θ + λθ
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slope {
+    /// 1, or −1 to climb.
+    pub(crate) sign: f64,
+    /// λ
+    pub(crate) weight_decay: f64,
+}
+
+impl Slope {
+    pub(crate) fn new(maximize: bool, weight_decay: f64) -> Self {
+        Self {
+            sign: if maximize { -1. } else { 1. },
+            weight_decay,
+        }
+    }
+
+    pub(crate) fn at(&self, parameter: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        (gradient * self.sign)? + (parameter * self.weight_decay)?
+    }
+}
