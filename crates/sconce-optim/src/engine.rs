@@ -2,12 +2,13 @@
 
 mod pass;
 mod slope;
+mod state;
 
 use crate::kernels::Vectorised;
-use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
-use sconce_core::cpu::has_kernel;
+use candle_core::{CpuStorage, Storage, Tensor, Var};
 use sconce_core::{Error, Gradients, Parameters, Result};
 pub(crate) use slope::Slope;
+use state::{State, Values, working_dtype};
 use std::collections::{HashMap, HashSet};
 
 /// The most state tensors that a rule keeps for a parameter.
@@ -56,18 +57,6 @@ struct Slot {
     name: String,
     var: Var,
     state: Option<State>,
-}
-
-/// What a rule remembers of one parameter.
-struct State {
-    step: u64,
-    values: Values,
-}
-
-enum Values {
-    F32([Vec<f32>; STATES]),
-    F64([Vec<f64>; STATES]),
-    Tensors(Vec<Tensor>),
 }
 
 impl<R: Rule> Engine<R> {
@@ -177,37 +166,12 @@ impl<R: Rule> Engine<R> {
                 ));
             }
             for (i, state_name) in names.iter().enumerate() {
-                let tensor = match values {
-                    Values::F32(values) => values
-                        .get(i)
-                        .map(|v| Tensor::from_slice(v, var.dims(), var.device())),
-                    Values::F64(values) => values
-                        .get(i)
-                        .map(|v| Tensor::from_slice(v, var.dims(), var.device())),
-                    Values::Tensors(values) => values.get(i).map(Tensor::copy),
-                };
-                if let Some(tensor) = tensor {
-                    all.push((format!("{name}.{state_name}"), tensor?));
+                if let Some(tensor) = values.copy(i, var)? {
+                    all.push((format!("{name}.{state_name}"), tensor));
                 }
             }
         }
         Ok(all)
-    }
-}
-
-impl State {
-    fn new(var: &Var, count: usize, start: f64) -> Result<Self> {
-        let lengths: [usize; STATES] = std::array::from_fn(|i| if i < count { var.elem_count() } else { 0 });
-        let values = match var.dtype() {
-            DType::F32 if has_kernel(var) => Values::F32(lengths.map(|n| vec![start as f32; n])),
-            DType::F64 if has_kernel(var) => Values::F64(lengths.map(|n| vec![start; n])),
-            dtype => {
-                let value = Tensor::new(start, var.device())?.to_dtype(working_dtype(dtype))?;
-                // Each is only ever replaced as a whole, so they may begin as one.
-                Values::Tensors(vec![value.broadcast_as(var.shape())?.contiguous()?; count])
-            }
-        };
-        Ok(Self { step: 0, values })
     }
 }
 
@@ -217,14 +181,6 @@ fn address(tensor: &Tensor) -> Option<usize> {
         Storage::Cpu(CpuStorage::F32(values)) => Some(values.as_ptr().addr()),
         Storage::Cpu(CpuStorage::F64(values)) => Some(values.as_ptr().addr()),
         _ => None,
-    }
-}
-
-/// Half-precision moments would lose most small gradients.
-fn working_dtype(dtype: DType) -> DType {
-    match dtype {
-        DType::F16 | DType::BF16 => DType::F32,
-        other => other,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use candle_core::Device;
+use candle_core::{DType, Device};
 use sconce_core::{Init, ParamStore, backward, param};
 use sconce_kernels::simd::{Level, with_level};
 use sconce_testkit::Random;
