@@ -8,9 +8,10 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use proptest::prelude::*;
+use sconce_core::{Init, ParamStore, param};
 use sconce_losses::{
     BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
-    cross_entropy_with, huber, l1, mse, nll, smooth_l1,
+    cross_entropy_with, elastic_net, huber, l1, l1_penalty, l2_penalty, mse, nll, smooth_l1,
 };
 use sconce_testkit::Random;
 
@@ -120,6 +121,25 @@ proptest! {
         let good_option = (0. ..=1.).contains(&option);
         let loss = cross_entropy_with(&x, &y, &cfg, reduction);
         check(loss, &rows, reduction, good && good_option)?;
+    }
+
+    #[test]
+    fn penalties(
+        sizes in prop::collection::vec(0usize..4, 0..4), dtype in types(), l1 in options(), l2 in options(),
+        glob in prop::sample::select(vec!["*", "p0", "q*", "[", ""]),
+    ) {
+        if dtype.is_float() {
+            let store = ParamStore::new(dtype, &Device::Cpu).seeded(0);
+            for (i, size) in sizes.iter().enumerate() {
+                param(&store.builder(), (*size, 2), &format!("p{i}"), &Init::Uniform { lo: -1., hi: 1. })?;
+            }
+            let good = |x: f64| x >= 0. && x.is_finite();
+            let matches = !sizes.is_empty() && ["*", "p0"].contains(&glob);
+            let total = Reduction::Sum;
+            check(l1_penalty(&store, glob, l1), &[], total, matches && good(l1))?;
+            check(l2_penalty(&store, glob, l2), &[], total, matches && good(l2))?;
+            check(elastic_net(&store, glob, l1, l2), &[], total, matches && good(l1) && good(l2))?;
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod errors;
 mod memory;
+mod options;
 mod state;
 mod steps;
 
@@ -64,6 +65,7 @@ const RMS_PROP: RmsPropConfig = RmsPropConfig {
 /// `each_rule!(Name, …)`: a configuration of any of these rules, and what is the same for all.
 macro_rules! each_rule {
     ($($rule:ident => $config:ident),*) => {
+        #[derive(Debug)]
         enum Config {
             $($rule($config)),*
         }
