@@ -6,22 +6,28 @@ from pathlib import Path
 import torch
 
 import act
+import attn
 import conv
+import hf
 import losses
 import norm
 import optim
 import pool
 import rnn
+import transformer
 
 # family: what makes it, and the crate whose tests read it
 FAMILIES = {
     "act": (act.generate, "sconce-nn"),
+    "attn": (attn.generate, "sconce-transformer"),
     "conv": (conv.generate, "sconce-cnn"),
+    "hf": (hf.generate, "sconce-transformer"),
     "losses": (losses.generate, "sconce-losses"),
     "norm": (norm.generate, "sconce-nn"),
     "optim": (optim.generate, "sconce-optim"),
     "pool": (pool.generate, "sconce-cnn"),
     "rnn": (rnn.generate, "sconce-rnn"),
+    "transformer": (transformer.generate, "sconce-transformer"),
 }
 
 

@@ -5,7 +5,9 @@
 //! everything that the case expects is compared, in f64 to 1e-10.
 
 mod act;
+mod attn;
 mod conv;
+mod hf;
 mod losses;
 mod norm;
 mod optim;
@@ -15,6 +17,7 @@ mod rnn;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod transformer;
 mod verdict;
 
 use std::path::PathBuf;
@@ -62,12 +65,15 @@ type Run = fn(&Setting<'_>) -> Result<Results, Stop>;
 /// The families that have layers to run. Any other is unsupported as a whole.
 const FAMILIES: &[(&str, Run)] = &[
     ("act", act::run),
+    ("attn", attn::run),
     ("conv", conv::run),
+    ("hf", hf::run),
     ("losses", losses::run),
     ("norm", norm::run),
     ("optim", optim::run),
     ("pool", pool::run),
     ("rnn", rnn::run),
+    ("transformer", transformer::run),
 ];
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {

@@ -10,7 +10,7 @@ use std::process::Command;
 /// Options of `cargo xtask golden`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Families to regenerate (act, conv, losses, norm, optim, pool); all if none is named
+    /// Families to regenerate (act, attn, conv, hf, losses, norm, optim, pool, transformer); all if none is named
     families: Vec<String>,
 }
 
