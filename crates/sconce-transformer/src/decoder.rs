@@ -113,11 +113,9 @@ impl TransformerDecoder {
         masks: &DecoderMasks<'_>,
         train: bool,
     ) -> Result<Tensor> {
-        let layers = self.layers.iter();
-        let y = layers.fold(Ok(tgt.clone()), |x: Result<Tensor>, layer| {
-            layer.forward_t(&x?, memory, masks, train)
-        })?;
-        self.normed(y)
+        let mut layers = self.layers.iter();
+        let decode = |x: Tensor, layer: &TransformerDecoderLayer| layer.forward_t(&x, memory, masks, train);
+        self.normed(layers.try_fold(tgt.clone(), decode)?)
     }
 
     /// An empty cache for [`step`](Self::step).

@@ -98,10 +98,8 @@ impl TransformerEncoder {
     /// # Errors
     /// See the type's own.
     pub fn forward_t(&self, x: &Tensor, masks: &EncoderMasks<'_>, train: bool) -> Result<Tensor> {
-        let layers = self.layers.iter();
-        let y = layers.fold(Ok(x.clone()), |x: Result<Tensor>, layer| {
-            layer.forward_t(&x?, masks, train)
-        })?;
+        let mut layers = self.layers.iter();
+        let y = layers.try_fold(x.clone(), |x, layer| layer.forward_t(&x, masks, train))?;
         match &self.norm {
             Some(norm) => norm.forward(&y),
             None => Ok(y),

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn tokens_come_as_often_as_they_should() {
-        let table: [(f64, Option<usize>, Option<f64>, [f64; 4]); 6] = [
+        type Row = (f64, Option<usize>, Option<f64>, [f64; 4]);
+        let table: [Row; 6] = [
             (1., None, None, [0.1, 0.4, 0.2, 0.3]),
             (0.5, None, None, [1. / 30., 16. / 30., 4. / 30., 9. / 30.]),
             (1., Some(2), None, [0., 4. / 7., 0., 3. / 7.]),
