@@ -11,7 +11,7 @@ OPTIONS = [
     (4, 2, 5, "relu", False, False, True, 1e-5),
     (4, 1, 6, "gelu", True, True, True, 1e-5),
     (3, 3, 4, "relu", True, False, False, 1e-3),
-    (2, 1, 7, "gelu", False, True, False, 1e-5),
+    (4, 4, 7, "gelu", False, True, False, 1e-5),
 ]
 MASKS = [
     # src_mask, src_key_padding_mask, tgt_mask, tgt_key_padding_mask, memory_mask, memory_key_padding_mask

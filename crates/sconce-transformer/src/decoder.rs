@@ -118,6 +118,27 @@ impl TransformerDecoder {
         self.normed(layers.try_fold(tgt.clone(), decode)?)
     }
 
+    /// Where each position of the target looks in the memory, in evaluation: the weights of every layer's heads, first layer
+    /// first, each `[batch, heads, target length, memory length]`.
+    ///
+    /// # Errors
+    /// Those of [`forward_t`](Self::forward_t).
+    pub fn attention_to_memory(
+        &self,
+        tgt: &Tensor,
+        memory: &Tensor,
+        masks: &DecoderMasks<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let mut x = tgt.clone();
+        let mut all = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let (y, weights) = layer.attend(&x, memory, masks, false, true)?;
+            all.extend(weights);
+            x = y;
+        }
+        Ok(all)
+    }
+
     /// An empty cache for [`step`](Self::step).
     pub fn cache(&self) -> KvCache {
         KvCache::new(self.layers.len())

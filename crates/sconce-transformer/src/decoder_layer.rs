@@ -109,30 +109,45 @@ impl TransformerDecoderLayer {
         masks: &DecoderMasks<'_>,
         train: bool,
     ) -> Result<Tensor> {
+        Ok(self.attend(tgt, memory, masks, train, false)?.0)
+    }
+
+    /// The decoded sequence, and each head's attention to the memory if it is wanted.
+    pub(crate) fn attend(
+        &self,
+        tgt: &Tensor,
+        memory: &Tensor,
+        masks: &DecoderMasks<'_>,
+        train: bool,
+        need_weights: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let to_target = AttentionMasks {
             attn_mask: masks.tgt_mask,
             key_padding_mask: masks.tgt_key_padding_mask,
             is_causal: masks.tgt_is_causal,
             need_weights: false,
-            average_attn_weights: true,
+            average_attn_weights: false,
         };
         let to_memory = AttentionMasks {
             attn_mask: masks.memory_mask,
             key_padding_mask: masks.memory_key_padding_mask,
             is_causal: masks.memory_is_causal,
+            need_weights,
             ..to_target.clone()
         };
-        self.run(
+        let mut weights = None;
+        let y = self.run(
             tgt,
             |x| Ok(self.self_attn.forward_t(x, x, x, &to_target, train)?.0),
             |x| {
-                Ok(self
-                    .multihead_attn
-                    .forward_t(x, memory, memory, &to_memory, train)?
-                    .0)
+                let attention = &self.multihead_attn;
+                let (y, seen) = attention.forward_t(x, memory, memory, &to_memory, train)?;
+                weights = seen;
+                Ok(y)
             },
             train,
-        )
+        )?;
+        Ok((y, weights))
     }
 
     /// The next positions in evaluation, causally, after those that the cache has: what

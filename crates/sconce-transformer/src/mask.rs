@@ -102,7 +102,9 @@ pub(crate) fn both(a: Option<Tensor>, b: Option<Tensor>) -> Result<Option<Tensor
 /// The mask with zeros for rows that mask out every key, and 1 for the rows that don't, 0 for those that do. The second is
 /// absent if there is no such row.
 pub(crate) fn without_dead_rows(mask: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
-    let dead = mask.detach().max_keepdim(D::Minus1)?.eq(f64::NEG_INFINITY)?;
+    // A copy: candle's reductions divide by a stride, which is 0 in a single broadcast key.
+    let values = mask.detach().force_contiguous()?;
+    let dead = values.max_keepdim(D::Minus1)?.eq(f64::NEG_INFINITY)?;
     if dead.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()? == 0. {
         return Ok((mask.clone(), None));
     }

@@ -1,11 +1,12 @@
 //! Multi-head attention.
 
 mod cached;
+mod config;
 mod inputs;
+mod masks;
 #[cfg(test)]
 mod tests;
 
-use crate::mask::{self, One};
 use crate::{attention, check, heads};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -13,74 +14,7 @@ use inputs::Inputs;
 use sconce_core::{Init, Param, layer_path, param};
 use sconce_nn::{Dropout, Linear, LinearConfig, linear};
 
-/// Options of [`MultiheadAttention`]; the defaults are PyTorch's.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MultiheadAttentionConfig {
-    /// Width of the queries and of the output.
-    pub embed_dim: usize,
-    /// Number of heads; each works on embed_dim / num_heads of the width.
-    pub num_heads: usize,
-    /// Probability with which a weight is dropped in training.
-    pub dropout: f64,
-    /// Whether the projections add a learned vector.
-    pub bias: bool,
-    /// Whether a learned key and value stand behind the given ones.
-    pub add_bias_kv: bool,
-    /// Whether a key and a value of zeros stand behind all others.
-    pub add_zero_attn: bool,
-    /// Width of the keys; that of the queries if `None`.
-    pub kdim: Option<usize>,
-    /// Width of the values; that of the queries if `None`.
-    pub vdim: Option<usize>,
-    /// Whether inputs are `[batch, length, width]` instead of `[length, batch, width]`.
-    pub batch_first: bool,
-}
-
-impl MultiheadAttentionConfig {
-    /// Keys and values as wide as the queries, length first.
-    pub fn new(embed_dim: usize, num_heads: usize) -> Self {
-        Self {
-            embed_dim,
-            num_heads,
-            dropout: 0.,
-            bias: true,
-            add_bias_kv: false,
-            add_zero_attn: false,
-            kdim: None,
-            vdim: None,
-            batch_first: false,
-        }
-    }
-}
-
-/// What a call of [`MultiheadAttention::forward_t`] takes besides its inputs; the defaults are PyTorch's.
-#[derive(Debug, Clone)]
-pub struct AttentionMasks<'a> {
-    /// Keys that no query sees, `[batch, keys]` (`[keys]` without batch): `u8`, 1 is **masked out**; or of the inputs' type,
-    /// added to the scores.
-    pub key_padding_mask: Option<&'a Tensor>,
-    /// Which key each query doesn't see, `[queries, keys]` or `[batch · num_heads, queries, keys]`; types as above.
-    pub attn_mask: Option<&'a Tensor>,
-    /// Whether query i sees only the keys 0 to i. Nothing more than a hint where `attn_mask` is given, as in PyTorch, which
-    /// asks for both; here the mask may be left out.
-    pub is_causal: bool,
-    /// Whether the weights are given too.
-    pub need_weights: bool,
-    /// Whether the weights given are the heads' mean.
-    pub average_attn_weights: bool,
-}
-
-impl Default for AttentionMasks<'_> {
-    fn default() -> Self {
-        Self {
-            key_padding_mask: None,
-            attn_mask: None,
-            is_causal: false,
-            need_weights: true,
-            average_attn_weights: true,
-        }
-    }
-}
+pub use config::{AttentionMasks, MultiheadAttentionConfig};
 
 /// Attention in several subspaces at once: head_h = softmax(Q_h·K_hᵀ/√d + mask)·V_h, output = concat(heads)·W_oᵀ + b_o, where
 /// Q_h, K_h and V_h are the inputs times each head's part of the projections.
@@ -286,61 +220,5 @@ impl MultiheadAttention {
             None => None,
         };
         linear(x, &weight, bias.as_ref())
-    }
-
-    /// Both masks as one that is added to the scores `[batch, heads, queries, keys]`.
-    fn mask(&self, inputs: &Inputs, masks: &AttentionMasks<'_>) -> Result<Option<Tensor>> {
-        let like = &inputs.query;
-        let padding = match masks.key_padding_mask {
-            None => None,
-            Some(mask) => Some(self.padding(inputs, mask, like)?),
-        };
-        let between = match masks.attn_mask {
-            Some(mask) => Some(self.between(inputs, mask, like)?),
-            None if masks.is_causal => Some(
-                mask::causal(inputs.queries, inputs.keys, 0, like)?
-                    .unsqueeze(0)?
-                    .unsqueeze(0)?,
-            ),
-            None => None,
-        };
-        mask::both(between, padding)
-    }
-
-    fn padding(&self, inputs: &Inputs, mask: &Tensor, like: &Tensor) -> Result<Tensor> {
-        let (batch, keys) = (inputs.batch, inputs.keys);
-        let fits = match (mask.dims(), inputs.is_batched) {
-            (&[b, n], true) => (b, n) == (batch, keys),
-            (&[n], false) => n == keys,
-            _ => false,
-        };
-        if !fits {
-            let expected = match inputs.is_batched {
-                true => format!("[batch = {batch}, keys = {keys}]"),
-                false => format!("[keys = {keys}]"),
-            };
-            return Err(
-                sconce_core::Error::shape(&self.path, "key_padding_mask", expected, mask.dims()).into(),
-            );
-        }
-        mask::additive(&self.path, "key_padding_mask", mask, One::MasksOut, like)?
-            .reshape((batch, 1, 1, keys))
-    }
-
-    fn between(&self, inputs: &Inputs, mask: &Tensor, like: &Tensor) -> Result<Tensor> {
-        let (batch, heads) = (inputs.batch, self.cfg.num_heads);
-        let (queries, keys) = (inputs.queries, inputs.keys);
-        let dims = match *mask.dims() {
-            [l, s] if (l, s) == (queries, keys) => (1, 1, l, s),
-            [n, l, s] if (n, l, s) == (batch * heads, queries, keys) => (batch, heads, l, s),
-            ref dims => {
-                let expected = format!(
-                    "[queries = {queries}, keys = {keys}] or [batch · num_heads = {}, queries = {queries}, keys = {keys}]",
-                    batch * heads
-                );
-                return Err(sconce_core::Error::shape(&self.path, "attn_mask", expected, dims).into());
-            }
-        };
-        mask::additive(&self.path, "attn_mask", mask, One::MasksOut, like)?.reshape(dims)
     }
 }

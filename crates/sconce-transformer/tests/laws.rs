@@ -86,6 +86,35 @@ fn steps_of_a_decoder_give_what_the_whole_target_gives() {
 }
 
 #[test]
+fn attention_to_the_memory_is_shared_out_among_what_is_seen() {
+    let net = transformer(layer(false, false));
+    let (memory, tgt) = (normal(1, &[4, 2, 8]), normal(2, &[3, 2, 8]));
+    let padding = Tensor::new(&[[0u8, 0, 0, 1], [0, 0, 0, 0]], &Device::Cpu).unwrap();
+    let masks = DecoderMasks {
+        memory_key_padding_mask: Some(&padding),
+        ..DecoderMasks::default()
+    };
+    let layers = net.decoder().attention_to_memory(&tgt, &memory, &masks).unwrap();
+    assert_eq!(layers.len(), 2);
+    for weights in layers {
+        assert_eq!(weights.dims(), [2, 2, 3, 4]);
+        let ones = Tensor::ones((2, 2, 3), DType::F64, &Device::Cpu).unwrap();
+        assert!(largest_difference(&weights.sum(3).unwrap(), &ones) < 1e-14);
+        let hidden = weights.get(0).unwrap().narrow(2, 3, 1).unwrap();
+        assert_eq!(
+            hidden
+                .abs()
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap(),
+            0.
+        );
+    }
+}
+
+#[test]
 fn later_positions_change_nothing_earlier() {
     let net = transformer(layer(true, true));
     let src = normal(1, &[1, 4, 8]);

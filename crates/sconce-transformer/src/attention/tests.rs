@@ -65,6 +65,20 @@ fn a_query_without_keys_gives_zero_and_passes_nothing_back() {
 }
 
 #[test]
+fn a_mask_of_one_number_is_every_keys() {
+    let x = normal(1, &[1, 1]);
+    let mask = Tensor::new(0.5, &Device::Cpu).unwrap();
+    let options = AttentionOptions {
+        attn_mask: Some(&mask),
+        ..AttentionOptions::default()
+    };
+    assert!(close(
+        &scaled_dot_product_attention(&x, &x, &x, &options).unwrap(),
+        &x
+    ));
+}
+
+#[test]
 fn causal_is_aligned_to_the_upper_left() {
     let (q, k, v) = (normal(1, &[2, 3]), normal(2, &[4, 3]), normal(3, &[4, 3]));
     let options = AttentionOptions {
@@ -218,7 +232,7 @@ fn what_does_not_fit_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn any_shapes_give_a_value_or_an_error(

@@ -1,68 +1,21 @@
 //! ViT: a transformer's encoder over the patches of an image.
 
-use super::parts::{SelfAttention, SelfAttentionConfig, base, linear, norm, normal, renamed};
-use crate::check;
-use candle_core::{DType, Module, ModuleT, Result, Tensor};
-use candle_nn::VarBuilder;
-use sconce_core::{Error, Init, Param, layer_path, param};
-use sconce_nn::{Activation, Dropout, LayerNorm, Linear};
-
+mod classification;
+mod config;
+mod layer;
 #[cfg(test)]
 mod tests;
 
-/// Options of [`Vit`] and its head; the defaults are those of `ViTConfig`, ViT base.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VitConfig {
-    /// Width of the model.
-    pub hidden_size: usize,
-    /// Number of layers.
-    pub num_hidden_layers: usize,
-    /// Number of attention heads.
-    pub num_attention_heads: usize,
-    /// Width between the two linear layers of a layer.
-    pub intermediate_size: usize,
-    /// Between these two.
-    pub hidden_act: Activation,
-    /// Probability of every dropout but that of attention weights.
-    pub hidden_dropout_prob: f64,
-    /// Probability with which an attention weight is dropped.
-    pub attention_probs_dropout_prob: f64,
-    /// Standard deviation of new weights.
-    pub initializer_range: f64,
-    /// Added to the variance in normalisations.
-    pub layer_norm_eps: f64,
-    /// Height and width of an image.
-    pub image_size: [usize; 2],
-    /// Height and width of a patch; what is left of the image beyond whole patches is not seen.
-    pub patch_size: [usize; 2],
-    /// Number of channels of an image.
-    pub num_channels: usize,
-    /// Whether queries, keys and values add a learned vector.
-    pub qkv_bias: bool,
-    /// Number of classes of a classifier.
-    pub num_labels: usize,
-}
+use super::parts::{base, linear, norm, normal, renamed};
+use crate::check;
+use candle_core::{DType, Module, ModuleT, Result, Tensor};
+use candle_nn::VarBuilder;
+use layer::VitLayer;
+use sconce_core::{Error, Init, Param, layer_path, param};
+use sconce_nn::{Activation, Dropout, LayerNorm, Linear};
 
-impl Default for VitConfig {
-    fn default() -> Self {
-        Self {
-            hidden_size: 768,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            intermediate_size: 3072,
-            hidden_act: Activation::Gelu,
-            hidden_dropout_prob: 0.,
-            attention_probs_dropout_prob: 0.,
-            initializer_range: 0.02,
-            layer_norm_eps: 1e-12,
-            image_size: [224, 224],
-            patch_size: [16, 16],
-            num_channels: 3,
-            qkv_bias: true,
-            num_labels: 2,
-        }
-    }
-}
+pub use classification::VitForImageClassification;
+pub use config::VitConfig;
 
 /// What [`Vit`] gives.
 #[derive(Debug, Clone)]
@@ -252,110 +205,6 @@ fn dtype(param: &Param) -> DType {
 /// The class token's hidden state.
 fn class_of(x: &Tensor) -> Result<Tensor> {
     x.narrow(1, 0, 1)?.squeeze(1)
-}
-
-/// [`Vit`] without pooler, and a linear layer on the class token's hidden state.
-///
-/// # Shapes
-/// pixels `[batch, num_channels, height, width]`; logits `[batch, num_labels]`
-/// # Parameters
-/// `vit.*`: those of [`Vit`] without `pooler`; `classifier.weight`: `[num_labels, hidden_size]`; `classifier.bias`: `[num_labels]`
-/// # Errors
-/// Those of [`Vit`]; `num_labels` is 0.
-/// # Source
-/// `transformers.ViTForImageClassification`
-/// # Example
-/// ```
-/// use sconce_core::{ParamStore, candle_core::{DType, Device, ModuleT, Tensor}};
-/// use sconce_transformer::models::{VitConfig, VitForImageClassification};
-/// let cfg = VitConfig {
-///     hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, num_channels: 1, image_size: [8, 8],
-///     patch_size: [2, 2], num_labels: 10, ..VitConfig::default()
-/// };
-/// let vit = VitForImageClassification::new(&cfg, ParamStore::new(DType::F32, &Device::Cpu).builder())?;
-/// let digits = Tensor::ones((2, 1, 8, 8), DType::F32, &Device::Cpu)?;
-/// assert_eq!(vit.forward_t(&digits, false)?.dims(), [2, 10]);
-/// # Ok::<(), sconce_core::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct VitForImageClassification {
-    vit: Vit,
-    classifier: Linear,
-}
-
-impl VitForImageClassification {
-    /// The model whose parameters stand at `vb`.
-    pub fn new(cfg: &VitConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
-        let path = layer_path(&vb, "VitForImageClassification");
-        check::positive(&path, &[("num_labels", cfg.num_labels)])?;
-        let vit = Vit::within(cfg, false, base(&vb, "vit", CLASS, true))?;
-        let (width, std) = (cfg.hidden_size, cfg.initializer_range);
-        Ok(Self {
-            vit,
-            classifier: linear(vb.pp("classifier"), width, cfg.num_labels, true, std)?,
-        })
-    }
-
-    /// The model below the head.
-    pub fn vit(&self) -> &Vit {
-        &self.vit
-    }
-}
-
-impl ModuleT for VitForImageClassification {
-    fn forward_t(&self, pixels: &Tensor, train: bool) -> Result<Tensor> {
-        let hidden = self.vit.forward_t(pixels, train)?.last_hidden_state;
-        self.classifier.forward(&class_of(&hidden)?)
-    }
-}
-
-/// One layer of the encoder.
-#[derive(Debug, Clone)]
-struct VitLayer {
-    attention: SelfAttention,
-    attention_output: Linear,
-    intermediate: Linear,
-    activation: Activation,
-    output: Linear,
-    before: LayerNorm,
-    after: LayerNorm,
-    dropout: Dropout,
-}
-
-impl VitLayer {
-    fn new(cfg: &VitConfig, dropout: &Dropout, vb: VarBuilder) -> sconce_core::Result<Self> {
-        let (width, wide, std) = (cfg.hidden_size, cfg.intermediate_size, cfg.initializer_range);
-        let inner = vb.pp("attention").pp("attention");
-        let attention = SelfAttentionConfig {
-            path: layer_path(&inner, "VitSelfAttention"),
-            width,
-            heads: cfg.num_attention_heads,
-            bias: cfg.qkv_bias,
-            dropout: cfg.attention_probs_dropout_prob,
-            std,
-        };
-        let dense = |vb: VarBuilder, inputs, outputs| linear(vb.pp("dense"), inputs, outputs, true, std);
-        Ok(Self {
-            attention: SelfAttention::new(&attention, &inner)?,
-            attention_output: dense(vb.pp("attention").pp("output"), width, width)?,
-            intermediate: dense(vb.pp("intermediate"), width, wide)?,
-            activation: cfg.hidden_act,
-            output: dense(vb.pp("output"), wide, width)?,
-            before: norm(vb.pp("layernorm_before"), width, cfg.layer_norm_eps)?,
-            after: norm(vb.pp("layernorm_after"), width, cfg.layer_norm_eps)?,
-            dropout: dropout.clone(),
-        })
-    }
-
-    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let attended = self.attention.forward_t(&self.before.forward(x)?, None, train)?;
-        let attended = self.attention_output.forward(&attended)?;
-        let x = (x + self.dropout.forward_t(&attended, train)?)?;
-        let wide = self
-            .activation
-            .forward(&self.intermediate.forward(&self.after.forward(&x)?)?)?;
-        &x + self.dropout.forward_t(&self.output.forward(&wide)?, train)?
-    }
 }
 
 /// A builder that finds the names of checkpoints where tensors have those of the newer module.
