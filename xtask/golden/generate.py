@@ -9,6 +9,7 @@ import act
 import attn
 import conv
 import hf
+import gnn
 import losses
 import norm
 import optim
@@ -22,6 +23,7 @@ FAMILIES = {
     "attn": (attn.generate, "sconce-transformer"),
     "conv": (conv.generate, "sconce-cnn"),
     "hf": (hf.generate, "sconce-transformer"),
+    "gnn": (gnn.generate, "sconce-gnn"),
     "losses": (losses.generate, "sconce-losses"),
     "norm": (norm.generate, "sconce-nn"),
     "optim": (optim.generate, "sconce-optim"),

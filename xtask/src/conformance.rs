@@ -8,6 +8,7 @@ mod act;
 mod attn;
 mod conv;
 mod hf;
+mod gnn;
 mod losses;
 mod norm;
 mod optim;
@@ -68,6 +69,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("attn", attn::run),
     ("conv", conv::run),
     ("hf", hf::run),
+    ("gnn", gnn::run),
     ("losses", losses::run),
     ("norm", norm::run),
     ("optim", optim::run),

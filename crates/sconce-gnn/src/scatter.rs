@@ -128,7 +128,7 @@ pub fn scatter(x: &Tensor, index: &Index, aggregation: Aggregation) -> Result<Te
 /// # Shapes
 /// x `[items, *]`, output the same
 /// # Errors
-/// x has no axes, or another number of rows than the index has items.
+/// x has no axes, another number of rows than the index has items, or isn't of floats.
 /// # Source
 /// `torch_geometric.utils.softmax`
 /// # Example
@@ -142,6 +142,15 @@ pub fn scatter(x: &Tensor, index: &Index, aggregation: Aggregation) -> Result<Te
 /// ```
 pub fn scatter_softmax(x: &Tensor, index: &Index) -> Result<Tensor> {
     check_rows("scatter_softmax", x, index.len(), "items")?;
+    if !x.dtype().is_float() {
+        return Err(Error::DType {
+            layer: "scatter_softmax".into(),
+            argument: "x",
+            expected: "a float".into(),
+            got: x.dtype(),
+        }
+        .into());
+    }
     if has_kernel(x) {
         return dispatch_real!(x, kernels::softmax::forward(x, index));
     }
