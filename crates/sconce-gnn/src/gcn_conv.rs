@@ -220,7 +220,7 @@ impl Convolution for GcnConv {
 /// # Shapes
 /// weights `[num_edges]`, of the new graph too
 /// # Errors
-/// A bipartite graph.
+/// A bipartite graph; weights, or a `dtype` for them, that aren't floats.
 /// # Source
 /// `torch_geometric.nn.conv.gcn_conv.gcn_norm`
 /// # Example
@@ -244,6 +244,15 @@ pub fn gcn_norm(
 ) -> Result<Graph> {
     graph.check_square("gcn_norm")?;
     let weight = graph.weights_or_ones(dtype, device)?;
+    if !weight.dtype().is_float() {
+        return Err(Error::DType {
+            layer: "gcn_norm".into(),
+            argument: "edge_weight",
+            expected: "a float".into(),
+            got: weight.dtype(),
+        }
+        .into());
+    }
     let mut graph = graph.clone().without_edge_attr().with_edge_weight(&weight)?;
     if add_self_loops {
         graph = graph.add_remaining_self_loops(&LoopFill::Value(if improved { 2. } else { 1. }))?;

@@ -19,6 +19,13 @@ fn graph() -> Graph {
     Graph::new(6, &edges).unwrap()
 }
 
+/// Nodes with several neighbours: with one alone, attention is 1 whatever the scores.
+fn dense(targets: usize) -> Graph {
+    let (sources, ends): (Vec<i64>, Vec<i64>) = (0..20).map(|k| (k % 5, (k * 3 + k / 5) % 4)).unzip();
+    let edges = Tensor::from_vec([sources, ends].concat(), (2, 20), &Device::Cpu).unwrap();
+    Graph::bipartite(if targets == 4 { 5 } else { targets }, targets, &edges).unwrap()
+}
+
 fn bipartite() -> Graph {
     let edges = Tensor::new(&[[0i64, 1, 4, 3, 0, 2], [2, 2, 1, 3, 2, 0]], &Device::Cpu).unwrap();
     Graph::bipartite(5, 4, &edges).unwrap()
@@ -177,7 +184,7 @@ fn gat() {
         let store = store();
         let layer = GatConv::new(&cfg, store.builder()).unwrap();
         check(&store, &[("x", &normal(3, &[6, 3]))], &[], |t| {
-            layer.forward_t(&graph(), &t[0], true)
+            layer.forward_t(&dense(6), &t[0], true)
         });
     }
     for fill_value in [
@@ -193,9 +200,9 @@ fn gat() {
             ..base.clone()
         };
         let layer = GatConv::new(&cfg, store.builder()).unwrap();
-        let (x, attr) = (normal(3, &[6, 3]), normal(4, &[7, 2]));
+        let (x, attr) = (normal(3, &[6, 3]), normal(4, &[20, 2]));
         check(&store, &[("x", &x), ("attr", &attr)], &[], |t| {
-            layer.forward_t(&graph().with_edge_attr(&t[1])?, &t[0], true)
+            layer.forward_t(&dense(6).with_edge_attr(&t[1])?, &t[0], true)
         });
     }
     let store = store();
@@ -208,7 +215,7 @@ fn gat() {
     let layer = GatConv::new(&cfg, store.builder()).unwrap();
     let (x, y) = (normal(3, &[5, 3]), normal(4, &[4, 4]));
     check(&store, &[("x", &x), ("y", &y)], &[], |t| {
-        layer.forward_t(&bipartite(), (&t[0], &t[1]), true)
+        layer.forward_t(&dense(4), (&t[0], &t[1]), true)
     });
 }
 
