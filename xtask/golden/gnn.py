@@ -96,6 +96,11 @@ SCATTER = [{"kind": "scatter", "reduce": reduce, "axes": axes} for reduce in ["s
 SCATTER += [{"kind": "softmax", "axes": axes} for axes in [1, 2]]
 
 
+def tied(x):
+    """Values that are often equal, but never 0: PyTorch divides the gradient of an extreme of 0 by one too many."""
+    return x.floor() + 0.5
+
+
 def ends(rng, config, n, m=None):
     """Edges, several between some nodes and with isolated nodes; with self-loops only where asked for."""
     count = config.get("edges", draw(rng, n, 3 * n))
@@ -120,7 +125,7 @@ def setup(rng, kind, options):
     edge_index = ends(rng, graph, n, m)
     x = normal(rng, n, config["cin"])
     if config.pop("ties", False):
-        x = x.round()
+        x = tied(x)
     inputs = {"x": leaf(x), "edge_index": edge_index}
     if config.pop("weighted", False):
         inputs["edge_weight"] = leaf(normal(rng, edge_index.size(1)).abs() + 0.1)
@@ -256,7 +261,7 @@ def pool(cases):
     for options in POOL:
         rng = cases.generator()
         n, graphs = draw(rng, 5, 9), options["graphs"]
-        inputs = {"x": leaf(normal(rng, n, 3).round()), "batch": indices(rng, graphs, n).sort().values}
+        inputs = {"x": leaf(tied(normal(rng, n, 3))), "batch": indices(rng, graphs, n).sort().values}
         cases.run(options, lambda t: functions[options["kind"]](t["x"], t["batch"], graphs), inputs, rng=rng)
 
 
@@ -266,7 +271,10 @@ def scattered(cases):
         groups = draw(rng, 4, 6)
         config = options | {"groups": groups}
         shape = [9, 3][: options["axes"]]
-        inputs = {"x": leaf((2 * normal(rng, *shape)).round() / 2), "index": indices(rng, groups - 1, 9)}
+        x = normal(rng, *shape)
+        # A product with zeros in it; of maxima, ties.
+        x = x.round() if config.get("reduce") == "mul" else tied(x)
+        inputs = {"x": leaf(x), "index": indices(rng, groups - 1, 9)}
 
         def forward(t):
             if config["kind"] == "softmax":

@@ -2,6 +2,7 @@
 
 use crate::features::{Convolution, InChannels, NodeFeatures};
 use crate::graph::{Graph, LoopFill};
+use crate::index::Index;
 use crate::message_passing::{Edges, MessagePassing};
 use crate::scatter::{Aggregation, gather, scatter_softmax};
 use crate::spmm::spmm;
@@ -291,10 +292,17 @@ impl GatConv {
     /// The attention weights: `[num_edges, heads]`.
     fn alpha(&self, edges: &Graph, source: &Tensor, target: Option<&Tensor>) -> Result<Tensor> {
         let score = |x: &Tensor, att: &Param| x.broadcast_mul(&att.tensor())?.sum(D::Minus1);
-        let mut logits = gather(&score(source, &self.att_src)?, edges.source())?;
-        if let Some(target) = target {
-            logits = (logits + gather(&score(target, &self.att_dst)?, edges.target())?)?;
-        }
+        let from = score(source, &self.att_src)?;
+        let to = target.map(|target| score(target, &self.att_dst)).transpose()?;
+        let mut logits = match &to {
+            // candle's sum of nothing and nothing forgets the second, and with it the gradient (of zeros) of `att_dst`.
+            Some(to) if edges.num_edges() == 0 && from.elem_count() > 0 && to.elem_count() > 0 => {
+                let both = Tensor::cat(&[&from, to], 0)?;
+                gather(&both, &Index::trusted(Vec::new(), both.dim(0)?))?
+            }
+            Some(to) => (gather(&from, edges.source())? + gather(to, edges.target())?)?,
+            None => gather(&from, edges.source())?,
+        };
         if let (Some((lin, att)), Some(attr)) = (&self.edge, edges.edge_attr()) {
             let dims = (edges.num_edges(), self.cfg.heads, self.cfg.out_channels);
             logits = (logits + score(&function::reshape(&lin.forward(attr)?, dims)?, att)?)?;

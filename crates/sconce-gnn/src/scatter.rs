@@ -88,7 +88,8 @@ pub fn gather(x: &Tensor, index: &Index) -> Result<Tensor> {
 /// One row a group from the rows of its items.
 ///
 /// Where several values are the largest (smallest), the gradient is shared out evenly among them; where one is NaN, so is the
-/// result.
+/// result. (PyTorch counts the 0 of an empty group among the equal ones, and so loses a share where the extreme is 0; here all
+/// of the gradient arrives.)
 ///
 /// # Shapes
 /// x `[items, *]`, output `[groups, *]`
