@@ -1,27 +1,61 @@
-//! Activations: functions of one value, element by element.
+//! Activations: functions of one value, element by element, and their neighbours that gate or have parameters.
 
+mod celu;
 mod elu;
 mod gelu;
+mod glu;
+mod hardshrink;
+mod hardsigmoid;
+mod hardswish;
+mod hardtanh;
 mod leaky_relu;
+mod log_sigmoid;
+mod mish;
+mod prelu;
 mod relu;
+mod relu6;
+mod rrelu;
+mod selu;
 mod sigmoid;
 mod silu;
 mod softplus;
+mod softshrink;
+mod softsign;
 mod tanh;
+mod tanhshrink;
+#[cfg(test)]
+mod tests;
+mod threshold;
 
 use candle_core::{Module, Result, Tensor};
 use sconce_core::Error;
 use sconce_kernels::simd::Vector;
 use std::str::FromStr;
 
+pub use celu::Celu;
 pub use elu::Elu;
 pub use gelu::{Gelu, GeluForm};
+pub use glu::Glu;
+pub use hardshrink::Hardshrink;
+pub use hardsigmoid::Hardsigmoid;
+pub use hardswish::Hardswish;
+pub use hardtanh::Hardtanh;
 pub use leaky_relu::LeakyRelu;
+pub use log_sigmoid::LogSigmoid;
+pub use mish::Mish;
+pub use prelu::{Prelu, PreluConfig};
 pub use relu::Relu;
+pub use relu6::Relu6;
+pub use rrelu::{Rrelu, RreluConfig};
+pub use selu::Selu;
 pub use sigmoid::Sigmoid;
 pub use silu::Silu;
 pub use softplus::Softplus;
+pub use softshrink::Softshrink;
+pub use softsign::Softsign;
 pub use tanh::Tanh;
+pub use tanhshrink::Tanhshrink;
+pub use threshold::Threshold;
 
 /// What a pointwise function's slope is computed from; it is all that the backward pass keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +69,11 @@ pub(crate) trait Pointwise: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     const KEPT: Kept;
 
+    /// Whether the options are such as the function is made for.
+    fn check(&self) -> sconce_core::Result<()> {
+        Ok(())
+    }
+
     /// From candle operations: the oracle of the kernel, and what runs on other devices.
     fn composite(&self, x: &Tensor) -> Result<Tensor>;
 
@@ -45,12 +84,22 @@ pub(crate) trait Pointwise: Copy + Send + Sync + 'static {
 }
 
 fn forward<P: Pointwise>(function: P, x: &Tensor) -> Result<Tensor> {
+    function.check()?;
+    crate::check_float(P::NAME, x)?;
     if sconce_core::cpu::has_kernel(x) {
         return sconce_core::dispatch_real!(x, crate::kernels::pointwise::forward(x, function));
     }
     let y = function.composite(x)?;
     sconce_core::graph::note(P::NAME, &[x], std::slice::from_ref(&y));
     Ok(y)
+}
+
+/// Where x is positive, and x with zeros there: what a branch may be computed from that must not overflow where it isn't
+/// taken, since infinity times a gradient of 0 is NaN.
+fn split(x: &Tensor) -> Result<(Tensor, Tensor)> {
+    let positive = x.gt(0.)?;
+    let negative = positive.where_cond(&x.zeros_like()?, x)?;
+    Ok((positive, negative))
 }
 
 macro_rules! pointwise_module {
@@ -100,11 +149,35 @@ pub enum Activation {
     Sigmoid,
     /// [`Tanh`]
     Tanh,
+    /// [`Relu6`]
+    Relu6,
+    /// [`Selu`]
+    Selu,
+    /// [`Celu`] with α = 1
+    Celu,
+    /// [`Mish`]
+    Mish,
+    /// [`Hardswish`]
+    Hardswish,
+    /// [`Hardsigmoid`]
+    Hardsigmoid,
+    /// [`Hardtanh`] from −1 to 1
+    Hardtanh,
+    /// [`Hardshrink`] with λ = 0.5
+    Hardshrink,
+    /// [`Softshrink`] with λ = 0.5
+    Softshrink,
+    /// [`Tanhshrink`]
+    Tanhshrink,
+    /// [`Softsign`]
+    Softsign,
+    /// [`LogSigmoid`]
+    LogSigmoid,
 }
 
 impl Activation {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 21] = [
         ("relu", Self::Relu),
         ("leaky_relu", Self::LeakyRelu),
         ("elu", Self::Elu),
@@ -114,6 +187,18 @@ impl Activation {
         ("softplus", Self::Softplus),
         ("sigmoid", Self::Sigmoid),
         ("tanh", Self::Tanh),
+        ("relu6", Self::Relu6),
+        ("selu", Self::Selu),
+        ("celu", Self::Celu),
+        ("mish", Self::Mish),
+        ("hardswish", Self::Hardswish),
+        ("hardsigmoid", Self::Hardsigmoid),
+        ("hardtanh", Self::Hardtanh),
+        ("hardshrink", Self::Hardshrink),
+        ("softshrink", Self::Softshrink),
+        ("tanhshrink", Self::Tanhshrink),
+        ("softsign", Self::Softsign),
+        ("logsigmoid", Self::LogSigmoid),
     ];
 }
 
@@ -144,114 +229,18 @@ impl Module for Activation {
             Self::Softplus => Softplus::default().forward(x),
             Self::Sigmoid => Sigmoid.forward(x),
             Self::Tanh => Tanh.forward(x),
+            Self::Relu6 => Relu6.forward(x),
+            Self::Selu => Selu.forward(x),
+            Self::Celu => Celu::default().forward(x),
+            Self::Mish => Mish.forward(x),
+            Self::Hardswish => Hardswish.forward(x),
+            Self::Hardsigmoid => Hardsigmoid.forward(x),
+            Self::Hardtanh => Hardtanh::default().forward(x),
+            Self::Hardshrink => Hardshrink::default().forward(x),
+            Self::Softshrink => Softshrink::default().forward(x),
+            Self::Tanhshrink => Tanhshrink.forward(x),
+            Self::Softsign => Softsign.forward(x),
+            Self::LogSigmoid => LogSigmoid.forward(x),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{Device, Var};
-
-    /// Values on both sides of every bend, on it, and where a careless formula overflows.
-    const POINTS: [f64; 14] = [
-        -1000., -50., -3., -1., -0.3, -1e-9, 0., 1e-9, 0.3, 1., 2.9, 3.1, 50., 1000.,
-    ];
-
-    fn check(function: impl Pointwise) {
-        let x = Var::new(&POINTS, &Device::Cpu).unwrap();
-        let of = |y: Tensor| {
-            let grads = y.sum_all().unwrap().backward().unwrap();
-            [
-                y.to_vec1::<f64>().unwrap(),
-                grads.get(&x).unwrap().to_vec1::<f64>().unwrap(),
-            ]
-        };
-        let name = name_of(&function);
-        let (ours, oracle) = (
-            of(forward(function, &x).unwrap()),
-            of(function.composite(&x).unwrap()),
-        );
-        for (a, b) in ours.iter().flatten().zip(oracle.iter().flatten()) {
-            assert!(
-                (a - b).abs() <= 1e-14 * (1. + b.abs()),
-                "{name}: {ours:?} {oracle:?}"
-            );
-        }
-    }
-
-    fn name_of<P: Pointwise>(_: &P) -> &'static str {
-        P::NAME
-    }
-
-    #[test]
-    fn kernels_equal_composites() {
-        check(Relu);
-        check(LeakyRelu { negative_slope: 0.3 });
-        check(Elu { alpha: 0.7 });
-        check(Gelu {
-            approximate: GeluForm::None,
-        });
-        check(Gelu {
-            approximate: GeluForm::Tanh,
-        });
-        check(Silu);
-        check(Softplus::default());
-        check(Softplus {
-            beta: 2.,
-            threshold: 6.,
-        });
-        check(Sigmoid);
-        check(Tanh);
-    }
-
-    #[test]
-    fn slope_at_zero_is_pytorchs() {
-        let x = Var::new(&[0f64], &Device::Cpu).unwrap();
-        let cases: [(Activation, f64); 4] = [
-            (Activation::Relu, 0.),
-            (Activation::LeakyRelu, 0.01),
-            (Activation::Elu, 1.),
-            (Activation::Sigmoid, 0.25),
-        ];
-        for (activation, slope) in cases {
-            let grads = activation
-                .forward(&x)
-                .unwrap()
-                .sum_all()
-                .unwrap()
-                .backward()
-                .unwrap();
-            assert_eq!(
-                grads.get(&x).unwrap().to_vec1::<f64>().unwrap(),
-                [slope],
-                "{activation:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn not_a_number_passes_through() {
-        let x = Tensor::new(&[f64::NAN], &Device::Cpu).unwrap();
-        for (name, activation) in Activation::ALL {
-            assert!(
-                activation.forward(&x).unwrap().to_vec1::<f64>().unwrap()[0].is_nan(),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn names() {
-        for (name, activation) in Activation::ALL {
-            assert_eq!(name.parse::<Activation>().unwrap(), activation);
-        }
-        assert!(
-            "swish"
-                .parse::<Activation>()
-                .unwrap_err()
-                .to_string()
-                .contains("one of relu, leaky_relu")
-        );
     }
 }

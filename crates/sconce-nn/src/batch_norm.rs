@@ -1,9 +1,14 @@
 //! Batch normalisation.
 
+mod running;
+#[cfg(test)]
+mod tests;
+
 use crate::kernels;
-use candle_core::{DType, ModuleT, Result, Tensor};
+use candle_core::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
-use sconce_core::{Buffer, Error, Init, Param, buffer, cpu, dispatch_real, graph, layer_path, param};
+pub(crate) use running::Running;
+use sconce_core::{Error, Init, Param, cpu, dispatch_real, graph, layer_path, param};
 
 /// Options of the batch norms; the defaults are PyTorch's.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +94,32 @@ pub struct BatchNorm1d(BatchNorm);
 #[derive(Debug, Clone)]
 pub struct BatchNorm2d(BatchNorm);
 
+/// Normalises each channel over the batch and all three axes of positions.
+///
+/// What [`BatchNorm1d`] says of statistics holds.
+///
+/// # Shapes
+/// input `[batch, channels, depth, height, width]`, output the same
+/// # Parameters
+/// `weight`, `bias`: `[channels]`, if `affine`. Buffers, if `track_running_stats`: `running_mean`, `running_var`:
+/// `[channels]`; `num_batches_tracked`: one int64
+/// # Errors
+/// Those of [`BatchNorm1d`].
+/// # Source
+/// Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.BatchNorm3d`
+/// # Example
+/// ```
+/// use sconce_core::{ParamStore, candle_core::{DType, Device, ModuleT, Tensor}};
+/// use sconce_nn::{BatchNorm3d, BatchNormConfig};
+/// let store = ParamStore::new(DType::F32, &Device::Cpu);
+/// let norm = BatchNorm3d::new(&BatchNormConfig::new(3), store.builder().pp("bn1"))?;
+/// let x = Tensor::zeros((2, 3, 2, 4, 5), DType::F32, &Device::Cpu)?;
+/// assert_eq!(norm.forward_t(&x, true)?.dims(), [2, 3, 2, 4, 5]);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BatchNorm3d(BatchNorm);
+
 impl BatchNorm1d {
     /// The layer whose parameters stand at `vb`.
     pub fn new(cfg: &BatchNormConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
@@ -100,6 +131,13 @@ impl BatchNorm2d {
     /// The layer whose parameters stand at `vb`.
     pub fn new(cfg: &BatchNormConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
         BatchNorm::new(cfg, vb, "BatchNorm2d").map(Self)
+    }
+}
+
+impl BatchNorm3d {
+    /// The layer whose parameters stand at `vb`.
+    pub fn new(cfg: &BatchNormConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
+        BatchNorm::new(cfg, vb, "BatchNorm3d").map(Self)
     }
 }
 
@@ -117,6 +155,13 @@ impl ModuleT for BatchNorm2d {
     }
 }
 
+impl ModuleT for BatchNorm3d {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.0
+            .forward(x, train, 5..=5, "[batch, channels, depth, height, width]")
+    }
+}
+
 /// What the batch norms of all ranks share.
 #[derive(Debug, Clone)]
 struct BatchNorm {
@@ -124,13 +169,6 @@ struct BatchNorm {
     running: Option<Running>,
     cfg: BatchNormConfig,
     path: String,
-}
-
-#[derive(Debug, Clone)]
-struct Running {
-    mean: Buffer,
-    var: Buffer,
-    num_batches_tracked: Buffer,
 }
 
 impl BatchNorm {
@@ -154,15 +192,10 @@ impl BatchNorm {
         } else {
             None
         };
-        let running = if cfg.track_running_stats {
-            Some(Running {
-                mean: buffer(&vb, channels, "running_mean", &Init::Const(0.), vb.dtype())?,
-                var: buffer(&vb, channels, "running_var", &Init::Const(1.), vb.dtype())?,
-                num_batches_tracked: buffer(&vb, (), "num_batches_tracked", &Init::Const(0.), DType::I64)?,
-            })
-        } else {
-            None
-        };
+        let running = cfg
+            .track_running_stats
+            .then(|| Running::new(&vb, channels))
+            .transpose()?;
         Ok(Self {
             affine,
             running,
@@ -192,6 +225,7 @@ impl BatchNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
+        crate::check_float(&self.path, x)?;
         let affine = affine.as_ref().map(|(weight, bias)| (weight, bias));
         let count = x.elem_count() / channels;
         let stats = match &self.running {
@@ -203,7 +237,9 @@ impl BatchNorm {
             running => {
                 let (mean, var) = batch_stats(&x.detach())?;
                 if let (Some(running), true) = (running, train) {
-                    running.update(&mean, &var, count, self.cfg.momentum)?;
+                    let batches = running.count()?;
+                    let share = self.cfg.momentum.unwrap_or(1. / batches as f64);
+                    running.update(&mean, &var, count, share)?;
                 }
                 if cpu::has_kernel(x) {
                     return dispatch_real!(
@@ -214,32 +250,38 @@ impl BatchNorm {
                 return training_composite(x, affine, self.cfg.eps);
             }
         };
-        if cpu::has_kernel(x) {
-            return dispatch_real!(
-                x,
-                kernels::batch_norm::evaluate(x, affine, &stats.0, &stats.1, self.cfg.eps)
-            );
-        }
-        composite(x, affine, &stats.0, &stats.1, self.cfg.eps)
+        with_stats("batch_norm", x, affine, &stats.0, &stats.1, self.cfg.eps)
     }
 }
 
-impl Running {
-    fn update(&self, mean: &Tensor, var: &Tensor, count: usize, momentum: Option<f64>) -> Result<()> {
-        let batches = self.num_batches_tracked.tensor().to_scalar::<i64>()? + 1;
-        self.num_batches_tracked
-            .set(&Tensor::new(batches, mean.device())?)?;
-        let share = momentum.unwrap_or(1. / batches as f64);
-        let unbiased = (var * (count as f64 / (count as f64 - 1.)))?;
-        for (running, new) in [(&self.mean, mean), (&self.var, &unbiased)] {
-            running.set(&((running.tensor() * (1. - share))? + (new * share)?)?)?;
-        }
-        Ok(())
+/// Normalises each channel of x `[batch, channels, *positions]` with statistics that x has no part in.
+pub(crate) fn with_stats(
+    name: &'static str,
+    x: &Tensor,
+    affine: Option<(&Tensor, &Tensor)>,
+    mean: &Tensor,
+    var: &Tensor,
+    eps: f64,
+) -> Result<Tensor> {
+    if cpu::has_kernel(x) {
+        return dispatch_real!(x, kernels::batch_norm::evaluate(name, x, affine, mean, var, eps));
     }
+    composite(name, x, affine, mean, var, eps)
 }
 
-/// Mean and biased variance of each channel.
-fn batch_stats(x: &Tensor) -> Result<(Tensor, Tensor)> {
+/// Scales and shifts each channel of x `[batch, channels, *positions]`.
+pub(crate) fn scale_and_shift(
+    name: &'static str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<Tensor> {
+    let (mean, var) = (weight.detach().zeros_like()?, weight.detach().ones_like()?);
+    with_stats(name, x, Some((weight, bias)), &mean, &var, 0.)
+}
+
+/// Mean and biased variance of each channel of x `[batch, channels, *positions]`.
+pub(crate) fn batch_stats(x: &Tensor) -> Result<(Tensor, Tensor)> {
     if cpu::has_kernel(x) {
         return dispatch_real!(x, kernels::batch_norm::stats(x));
     }
@@ -254,10 +296,11 @@ fn training_composite(x: &Tensor, affine: Option<(&Tensor, &Tensor)>, eps: f64) 
     let by_channel = x.transpose(0, 1)?.flatten_from(1)?;
     let mean = by_channel.mean_keepdim(1)?;
     let var = by_channel.broadcast_sub(&mean)?.sqr()?.mean(1)?;
-    composite(x, affine, &mean.squeeze(1)?, &var, eps)
+    composite("batch_norm", x, affine, &mean.squeeze(1)?, &var, eps)
 }
 
 fn composite(
+    name: &'static str,
     x: &Tensor,
     affine: Option<(&Tensor, &Tensor)>,
     mean: &Tensor,
@@ -275,88 +318,6 @@ fn composite(
     if let Some((weight, bias)) = affine {
         y = y.broadcast_mul(&column(weight)?)?.broadcast_add(&column(bias)?)?;
     }
-    graph::note("batch_norm", &[x], std::slice::from_ref(&y));
+    graph::note(name, &[x], std::slice::from_ref(&y));
     Ok(y)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{Device, Var};
-    use sconce_core::ParamStore;
-
-    #[test]
-    fn kernels_equal_composites() {
-        for shape in [vec![5, 3], vec![4, 3, 7], vec![2, 3, 5, 9]] {
-            let x = Var::randn(0.5f64, 2., shape, &Device::Cpu).unwrap();
-            let [weight, bias, mean] = [1.; 3].map(|m| Var::randn(m, 1f64, 3, &Device::Cpu).unwrap());
-            let var = Var::rand(0.5f64, 2., 3, &Device::Cpu).unwrap();
-            let (batch_mean, batch_var) = batch_stats(&x.as_detached_tensor()).unwrap();
-            let affine = Some((weight.as_tensor(), bias.as_tensor()));
-            let (mean, var) = (mean.as_detached_tensor(), var.as_detached_tensor());
-            for affine in [None, affine] {
-                let pairs = [
-                    (
-                        kernels::batch_norm::train::<f64>(&x, affine, &batch_mean, &batch_var, 1e-3).unwrap(),
-                        training_composite(&x, affine, 1e-3).unwrap(),
-                    ),
-                    (
-                        kernels::batch_norm::evaluate::<f64>(&x, affine, &mean, &var, 1e-3).unwrap(),
-                        composite(&x, affine, &mean, &var, 1e-3).unwrap(),
-                    ),
-                ];
-                for (ours, oracle) in pairs {
-                    let of = |y: &Tensor| {
-                        let loss = y.sqr().unwrap().sqr().unwrap().sum_all().unwrap();
-                        let grads = loss.backward().unwrap();
-                        let variables = [&x, &weight, &bias];
-                        let grads = variables.iter().filter_map(|v| grads.get(v)).cloned();
-                        std::iter::once(y.detach()).chain(grads).collect::<Vec<_>>()
-                    };
-                    let (ours, oracle) = (of(&ours), of(&oracle));
-                    assert_eq!(ours.len(), if affine.is_some() { 4 } else { 2 });
-                    for (a, b) in ours.iter().zip(&oracle) {
-                        crate::tests::assert_close(a, b, 1e-10);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn bad_input_is_named() {
-        let store = ParamStore::new(DType::F32, &Device::Cpu);
-        let norm = BatchNorm2d::new(&BatchNormConfig::new(3), store.builder().pp("bn")).unwrap();
-        let cases: &[(&[usize], &str)] = &[
-            (&[2, 3], "[batch, channels, height, width] with channels = 3"),
-            (&[2, 4, 5, 5], "channels = 3"),
-            (&[1, 3, 1, 1], "more than one value a channel"),
-        ];
-        for (shape, message) in cases {
-            let x = Tensor::zeros(*shape, DType::F32, &Device::Cpu).unwrap();
-            let error = Error::from(norm.forward_t(&x, true).unwrap_err()).to_string();
-            assert!(
-                error.starts_with("bn (BatchNorm2d): input") && error.contains(message),
-                "{error}"
-            );
-        }
-        let double = Tensor::zeros((2, 3, 2, 2), DType::F64, &Device::Cpu).unwrap();
-        assert!(norm.forward_t(&double, true).is_err());
-        for cfg in [
-            BatchNormConfig {
-                num_features: 0,
-                ..BatchNormConfig::new(3)
-            },
-            BatchNormConfig {
-                eps: -1.,
-                ..BatchNormConfig::new(3)
-            },
-            BatchNormConfig {
-                momentum: Some(1.5),
-                ..BatchNormConfig::new(3)
-            },
-        ] {
-            assert!(BatchNorm1d::new(&cfg, store.builder()).is_err());
-        }
-    }
 }

@@ -1,7 +1,12 @@
 //! Dropout.
 
+mod alpha;
+mod channels;
+
 use crate::kernels;
-use candle_core::{ModuleT, Result, Tensor};
+pub use alpha::{AlphaDropout, FeatureAlphaDropout};
+use candle_core::{Device, ModuleT, Result, Shape, Tensor};
+pub use channels::{Dropout1d, Dropout2d, Dropout3d};
 use sconce_core::{Error, Generator, cpu, default_generator, dispatch_real, graph};
 
 /// Zeroes each element with probability p while training, and divides the others by 1 − p.
@@ -27,36 +32,88 @@ use sconce_core::{Error, Generator, cpu, default_generator, dispatch_real, graph
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Dropout {
+pub struct Dropout(Chance);
+
+/// With what probability something is dropped, and what that is drawn from.
+#[derive(Debug, Clone)]
+struct Chance {
     p: f64,
     generator: Option<Generator>,
 }
 
-impl Dropout {
-    /// Dropout with probability `p`.
-    pub fn new(p: f64) -> sconce_core::Result<Self> {
+impl Chance {
+    fn new(layer: &str, p: f64) -> sconce_core::Result<Self> {
         if !(0. ..=1.).contains(&p) {
-            return Err(Error::config("Dropout", "p", p, "a probability from 0 to 1"));
+            return Err(Error::config(layer, "p", p, "a probability from 0 to 1"));
         }
         Ok(Self { p, generator: None })
     }
 
-    /// The same, drawing from a generator of its own.
-    pub fn with_generator(self, generator: Generator) -> Self {
+    fn drawn_from(self, generator: Generator) -> Self {
         Self {
             generator: Some(generator),
             ..self
         }
     }
+
+    /// Whether a pass changes anything.
+    fn applies(&self, layer: &str, x: &Tensor, train: bool) -> Result<bool> {
+        crate::check_float(layer, x)?;
+        Ok(train && self.p > 0.)
+    }
+
+    /// The next mask for `len` elements.
+    fn mask(&self, len: usize) -> kernels::dropout::Mask {
+        let generator = self.generator.clone().unwrap_or_else(default_generator);
+        kernels::dropout::Mask::draw(self.p, len, &generator)
+    }
+
+    /// A tensor like x, of 1/(1 − p) where something is kept and 0 elsewhere.
+    fn factors(&self, shape: impl Into<Shape>, x: &Tensor) -> Result<Tensor> {
+        let shape = shape.into();
+        let len = shape.elem_count();
+        Tensor::from_vec(self.mask(len).factors(len), shape, &Device::Cpu)?
+            .to_dtype(x.dtype())?
+            .to_device(x.device())
+    }
+}
+
+/// The constructors that all dropouts have.
+macro_rules! chance {
+    ($layer:ident) => {
+        impl $layer {
+            /// The layer that drops with probability `p`.
+            pub fn new(p: f64) -> sconce_core::Result<Self> {
+                super::Chance::new(stringify!($layer), p).map(Self)
+            }
+
+            /// The same, drawing from a generator of its own.
+            pub fn with_generator(self, generator: sconce_core::Generator) -> Self {
+                Self(self.0.drawn_from(generator))
+            }
+        }
+    };
+}
+use chance;
+
+impl Dropout {
+    /// Dropout with probability `p`.
+    pub fn new(p: f64) -> sconce_core::Result<Self> {
+        Chance::new("Dropout", p).map(Self)
+    }
+
+    /// The same, drawing from a generator of its own.
+    pub fn with_generator(self, generator: Generator) -> Self {
+        Self(self.0.drawn_from(generator))
+    }
 }
 
 impl ModuleT for Dropout {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        if !train || self.p == 0. {
+        if !self.0.applies("Dropout", x, train)? {
             return Ok(x.clone());
         }
-        let generator = self.generator.clone().unwrap_or_else(default_generator);
-        let mask = kernels::dropout::Mask::draw(self.p, x.elem_count(), &generator);
+        let mask = self.0.mask(x.elem_count());
         if cpu::has_kernel(x) {
             dispatch_real!(x, kernels::dropout::forward(x, mask))
         } else {
@@ -67,7 +124,7 @@ impl ModuleT for Dropout {
 
 /// The same from candle operations: the oracle of the kernel, and what runs on other devices.
 fn composite(x: &Tensor, mask: &kernels::dropout::Mask) -> Result<Tensor> {
-    let factors = Tensor::from_vec(mask.factors(x.elem_count()), x.shape(), &candle_core::Device::Cpu)?;
+    let factors = Tensor::from_vec(mask.factors(x.elem_count()), x.shape(), &Device::Cpu)?;
     let y = (x * factors.to_dtype(x.dtype())?.to_device(x.device())?)?;
     graph::note("dropout", &[x], std::slice::from_ref(&y));
     Ok(y)
@@ -76,7 +133,7 @@ fn composite(x: &Tensor, mask: &kernels::dropout::Mask) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
 
     #[test]
     fn kernel_equals_composite_and_scales_the_gradient_alike() {

@@ -1,5 +1,9 @@
 //! Lookup of learned vectors.
 
+mod max_norm;
+#[cfg(test)]
+mod tests;
+
 use crate::kernels;
 use candle_core::{DType, Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -14,17 +18,27 @@ pub struct EmbeddingConfig {
     pub embedding_dim: usize,
     /// The row that stands for padding: it starts at zero and is never trained.
     pub padding_idx: Option<usize>,
+    /// The greatest norm that a row may have: longer ones among those that are looked up are shortened to it, in the weight
+    /// itself and before the lookup.
+    pub max_norm: Option<f64>,
+    /// Which norm `max_norm` means: the p of the p-norm, or infinity for the largest magnitude.
+    pub norm_type: f64,
+    /// Whether a row's gradient is divided by how often the row was looked up in this pass.
+    pub scale_grad_by_freq: bool,
     /// How the weight starts; N(0, 1) if `None`.
     pub weight_init: Option<Init>,
 }
 
 impl EmbeddingConfig {
-    /// A table without padding row.
+    /// A table without padding row and without bound on its norms.
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
         Self {
             num_embeddings,
             embedding_dim,
             padding_idx: None,
+            max_norm: None,
+            norm_type: 2.,
+            scale_grad_by_freq: false,
             weight_init: None,
         }
     }
@@ -37,7 +51,7 @@ impl EmbeddingConfig {
 /// # Parameters
 /// `weight`: `[num_embeddings, embedding_dim]`
 /// # Errors
-/// `new`: a size is 0, or `padding_idx` isn't below `num_embeddings`. `forward`: ids that aren't integers, or an id out of
+/// `new`: a size is 0, `padding_idx` isn't below `num_embeddings`, `max_norm` is negative, `norm_type` isn't above 0. `forward`: ids that aren't integers, or an id out of
 /// range (its position is named).
 /// # Source
 /// `torch.nn.Embedding`
@@ -54,7 +68,7 @@ impl EmbeddingConfig {
 #[derive(Debug, Clone)]
 pub struct Embedding {
     weight: Param,
-    padding_idx: Option<usize>,
+    cfg: EmbeddingConfig,
     path: String,
 }
 
@@ -70,23 +84,32 @@ impl Embedding {
                 return Err(Error::config(path, field, 0, "at least 1"));
             }
         }
+        if let Some(max_norm) = cfg.max_norm
+            && (max_norm < 0. || max_norm.is_nan())
+        {
+            return Err(Error::config(path, "max_norm", max_norm, "0 or more"));
+        }
+        if cfg.norm_type <= 0. || cfg.norm_type.is_nan() {
+            return Err(Error::config(path, "norm_type", cfg.norm_type, "above 0"));
+        }
+        if let Some(row) = cfg.padding_idx
+            && row >= cfg.num_embeddings
+        {
+            let expected = format!("below num_embeddings = {}", cfg.num_embeddings);
+            return Err(Error::config(path, "padding_idx", row, expected));
+        }
         let existed = vb.contains_tensor("weight");
         let init = cfg.weight_init.unwrap_or(Init::Normal { mean: 0., std: 1. });
         let weight = param(&vb, (cfg.num_embeddings, cfg.embedding_dim), "weight", &init)?;
-        if let Some(row) = cfg.padding_idx {
-            if row >= cfg.num_embeddings {
-                let expected = format!("below num_embeddings = {}", cfg.num_embeddings);
-                return Err(Error::config(path, "padding_idx", row, expected));
-            }
-            if !existed {
-                weight
-                    .value()
-                    .slice_set(&weight.value().narrow(0, row, 1)?.zeros_like()?, 0, row)?;
-            }
+        if let Some(row) = cfg.padding_idx
+            && !existed
+        {
+            let zeros = weight.value().narrow(0, row, 1)?.zeros_like()?;
+            weight.value().slice_set(&zeros, 0, row)?;
         }
         Ok(Self {
             weight,
-            padding_idx: cfg.padding_idx,
+            cfg: cfg.clone(),
             path,
         })
     }
@@ -118,77 +141,64 @@ impl Module for Embedding {
             }
             .into());
         }
+        let list: Vec<usize> = list.into_iter().map(|id| id as usize).collect();
+        if let Some(max_norm) = self.cfg.max_norm {
+            max_norm::shorten(&self.weight.value(), &list, max_norm, self.cfg.norm_type)?;
+        }
         let mut dims = ids.dims().to_vec();
         dims.push(columns);
+        let options = Lookup {
+            padding_idx: self.cfg.padding_idx,
+            scale_grad_by_freq: self.cfg.scale_grad_by_freq,
+        };
         let y = if cpu::has_kernel(&weight) {
-            let list = list.into_iter().map(|id| id as usize).collect();
-            dispatch_real!(
-                &weight,
-                kernels::embedding::forward(&weight, list, self.padding_idx)
-            )?
+            dispatch_real!(&weight, kernels::embedding::forward(&weight, list, options))?
         } else {
-            composite(&weight, &flat, self.padding_idx)?
+            composite(&weight, &flat, &list, options)?
         };
         y.reshape(dims)
     }
 }
 
-/// The same from candle operations: the oracle of the kernel, and what runs on other devices.
-fn composite(weight: &Tensor, ids: &Tensor, padding_idx: Option<usize>) -> Result<Tensor> {
-    let y = weight.index_select(ids, 0)?;
-    let y = match padding_idx {
-        None => y,
-        Some(row) => {
-            let is_padding = ids.eq(row as i64)?.unsqueeze(1)?.broadcast_as(y.shape())?;
-            is_padding.where_cond(&y.detach(), &y)?
-        }
-    };
-    graph::note("embedding", &[weight, ids], std::slice::from_ref(&y));
-    Ok(y)
+/// What a lookup's gradient depends on beside the ids.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lookup {
+    pub(crate) padding_idx: Option<usize>,
+    pub(crate) scale_grad_by_freq: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{Device, Var};
-
-    #[test]
-    fn kernel_equals_composite() {
-        let weight = Var::randn(0f64, 1., (7, 5), &Device::Cpu).unwrap();
-        let list = vec![3usize, 0, 6, 3, 3, 2];
-        let ids = Tensor::from_vec(list.iter().map(|&i| i as i64).collect(), 6, &Device::Cpu).unwrap();
-        for padding_idx in [None, Some(3)] {
-            let ours = kernels::embedding::forward::<f64>(&weight, list.clone(), padding_idx).unwrap();
-            let oracle = composite(&weight, &ids, padding_idx).unwrap();
-            let grad = |y: &Tensor| {
-                let cotangent = Tensor::arange(0f64, 30., &Device::Cpu)
-                    .unwrap()
-                    .reshape((6, 5))
-                    .unwrap();
-                let grads = (y * cotangent).unwrap().sum_all().unwrap().backward().unwrap();
-                grads.get(&weight).unwrap().to_vec2::<f64>().unwrap()
-            };
-            assert_eq!(ours.to_vec2::<f64>().unwrap(), oracle.to_vec2::<f64>().unwrap());
-            assert_eq!(grad(&ours), grad(&oracle));
-            assert_eq!(grad(&ours)[3] == vec![0.; 5], padding_idx.is_some());
+impl Lookup {
+    /// What the gradient of each looked-up row is multiplied by.
+    pub(crate) fn shares(self, ids: &[usize], rows: usize) -> Vec<f64> {
+        let mut counts = vec![0usize; rows];
+        for &id in ids {
+            if let Some(count) = counts.get_mut(id) {
+                *count += 1;
+            }
         }
+        let share = |&id: &usize| {
+            let count = counts.get(id).copied().unwrap_or(1);
+            match self {
+                Self { padding_idx, .. } if padding_idx == Some(id) => 0.,
+                Self {
+                    scale_grad_by_freq: true,
+                    ..
+                } => 1. / count as f64,
+                _ => 1.,
+            }
+        };
+        ids.iter().map(share).collect()
     }
+}
 
-    #[test]
-    fn an_id_out_of_range_is_named() {
-        let store = sconce_core::ParamStore::new(DType::F32, &Device::Cpu);
-        let layer = Embedding::new(&EmbeddingConfig::new(4, 2), store.builder().pp("tokens")).unwrap();
-        for bad in [4i64, -1] {
-            let error = layer
-                .forward(&Tensor::new(&[[0i64, 1], [bad, 2]], &Device::Cpu).unwrap())
-                .unwrap_err();
-            let message = Error::from(error).to_string();
-            assert_eq!(
-                message,
-                format!("tokens (Embedding): ids[2] is {bad}, expected 0 to 3")
-            );
-        }
-        let floats = Tensor::new(&[0f32], &Device::Cpu).unwrap();
-        assert!(layer.forward(&floats).is_err());
-    }
+/// The same from candle operations: the oracle of the kernel, and what runs on other devices.
+fn composite(weight: &Tensor, ids: &Tensor, list: &[usize], options: Lookup) -> Result<Tensor> {
+    let y = weight.index_select(ids, 0)?;
+    let shares = Tensor::new(options.shares(list, weight.dim(0)?), weight.device())?;
+    let shares = shares.to_dtype(weight.dtype())?.unsqueeze(1)?;
+    // The values of y with a share of its gradient.
+    let tracked = y.broadcast_mul(&shares)?;
+    let y = (&tracked + (&y - &tracked)?.detach())?;
+    graph::note("embedding", &[weight, ids], std::slice::from_ref(&y));
+    Ok(y)
 }

@@ -111,25 +111,39 @@ impl Module for LayerNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
+        crate::check_float(&self.path, x)?;
         let width: usize = self.normalized_shape.iter().product();
-        let rows = x.elem_count() / width;
-        let flat = function::reshape(x, (rows, width))?;
+        let count = x.elem_count() / width;
+        let flat = function::reshape(x, (count, width))?;
         let [weight, bias] = [weight, bias].map(|p| p.map(|p| function::reshape(&p, width)).transpose());
         let (weight, bias) = (weight?, bias?);
-        let y = if cpu::has_kernel(x) {
-            dispatch_real!(
-                x,
-                kernels::layer_norm::forward(&flat, weight.as_ref(), bias.as_ref(), self.eps)
-            )?
-        } else {
-            composite(&flat, weight.as_ref(), bias.as_ref(), self.eps)?
-        };
+        let y = rows("layer_norm", &flat, weight.as_ref(), bias.as_ref(), self.eps)?;
         function::reshape(&y, x.shape())
     }
 }
 
+/// Normalises the rows of x `[rows, width]`, then scales and shifts each column.
+pub(crate) fn rows(
+    name: &'static str,
+    x: &Tensor,
+    weight: Option<&Tensor>,
+    bias: Option<&Tensor>,
+    eps: f64,
+) -> Result<Tensor> {
+    if cpu::has_kernel(x) {
+        return dispatch_real!(x, kernels::layer_norm::forward(name, x, weight, bias, eps));
+    }
+    composite(name, x, weight, bias, eps)
+}
+
 /// The same from candle operations: the oracle of the kernel, and what runs on other devices.
-fn composite(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64) -> Result<Tensor> {
+fn composite(
+    name: &'static str,
+    x: &Tensor,
+    weight: Option<&Tensor>,
+    bias: Option<&Tensor>,
+    eps: f64,
+) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
     let variance = centred.sqr()?.mean_keepdim(1)?;
     let mut y = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
@@ -139,6 +153,6 @@ fn composite(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f6
     if let Some(bias) = bias {
         y = y.broadcast_add(bias)?;
     }
-    graph::note("layer_norm", &[x], std::slice::from_ref(&y));
+    graph::note(name, &[x], std::slice::from_ref(&y));
     Ok(y)
 }

@@ -5,9 +5,12 @@
 //! checkpoints load by name. Every gradient is checked against finite differences and against PyTorch's.
 //!
 //! - [`Linear`], [`Embedding`], [`Mlp`], [`Sequential`], [`Flatten`]
-//! - [`LayerNorm`], [`BatchNorm1d`], [`BatchNorm2d`], [`Dropout`]
-//! - [`Relu`], [`LeakyRelu`], [`Elu`], [`Gelu`], [`Silu`], [`Softplus`], [`Sigmoid`], [`Tanh`]; [`Activation`] picks one by name
-//! - [`softmax`], [`log_softmax`]
+//! - [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`] to `3d`, [`InstanceNorm1d`] to `3d`
+//! - [`Dropout`], [`Dropout1d`] to `3d`, [`AlphaDropout`], [`FeatureAlphaDropout`]
+//! - all of `torch.nn`'s activations, from [`Relu`] and [`Gelu`] to [`Prelu`], [`Rrelu`] and [`Glu`]; [`Activation`] picks one by
+//!   name
+//! - [`softmax`], [`log_softmax`], and the layers [`Softmax`], [`LogSoftmax`], [`Softmin`], [`Softmax2d`]
+//! - [`generate`]: greedy and sampled decoding and beam search, over any step function
 //!
 //! On the CPU, in f32 and f64, each runs a kernel that is one node of the graph; elsewhere a composite of candle operations.
 //!
@@ -33,6 +36,9 @@ mod batch_norm;
 mod dropout;
 mod embedding;
 mod flatten;
+pub mod generate;
+mod group_norm;
+mod instance_norm;
 #[allow(
     clippy::indexing_slicing,
     reason = "loops whose bounds are checked once, where they start"
@@ -41,19 +47,27 @@ mod kernels;
 mod layer_norm;
 mod linear;
 mod mlp;
+mod rms_norm;
 mod sequential;
 mod softmax;
 
-pub use activation::{Activation, Elu, Gelu, GeluForm, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
-pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig};
-pub use dropout::Dropout;
+pub use activation::{
+    Activation, Celu, Elu, Gelu, GeluForm, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu,
+    LogSigmoid, Mish, Prelu, PreluConfig, Relu, Relu6, Rrelu, RreluConfig, Selu, Sigmoid, Silu, Softplus,
+    Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
+};
+pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormConfig};
+pub use dropout::{AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout};
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use flatten::Flatten;
+pub use group_norm::{GroupNorm, GroupNormConfig};
+pub use instance_norm::{InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, InstanceNormConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig, linear};
 pub use mlp::{Mlp, MlpConfig};
+pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::Sequential;
-pub use softmax::{log_softmax, softmax};
+pub use softmax::{LogSoftmax, Softmax, Softmax2d, Softmin, log_softmax, softmax};
 
 fn dtype_error(
     layer: &str,
@@ -69,6 +83,27 @@ fn dtype_error(
         got,
     }
     .into()
+}
+
+/// An error for what isn't of floating point: candle panics where it lacks an operation for integers.
+fn check_float(layer: &str, x: &candle_core::Tensor) -> candle_core::Result<()> {
+    if x.dtype().is_float() {
+        return Ok(());
+    }
+    Err(sconce_core::Error::DType {
+        layer: layer.to_string(),
+        argument: "input",
+        expected: "a floating-point type".to_string(),
+        got: x.dtype(),
+    }
+    .into())
+}
+
+/// The number of an axis; negative numbers count from the end. None where a tensor of this rank lacks it.
+fn axis(dim: isize, rank: usize) -> Option<usize> {
+    let rank = isize::try_from(rank).ok()?;
+    let dim = if dim < 0 { dim.checked_add(rank)? } else { dim };
+    usize::try_from(dim).ok().filter(|_| dim < rank)
 }
 
 /// Lengths of axes as they stand in a shape.

@@ -1,7 +1,10 @@
-//! Softmax and log-softmax.
+//! Softmax and log-softmax, as functions; their layers stand below.
+
+mod layers;
 
 use crate::kernels;
 use candle_core::{Result, Tensor, shape::Dim};
+pub use layers::{LogSoftmax, Softmax, Softmax2d, Softmin};
 use sconce_core::{cpu, dispatch_real, graph};
 
 /// exp(x) over its sum along `dim`.
@@ -46,6 +49,7 @@ pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
 }
 
 fn along(x: &Tensor, dim: impl Dim, kind: kernels::softmax::Kind) -> Result<Tensor> {
+    crate::check_float(kind.name(), x)?;
     let dim = dim.to_index(x.shape(), kind.name())?;
     if !cpu::has_kernel(x) {
         let y = composite(x, dim, kind)?;

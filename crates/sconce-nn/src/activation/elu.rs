@@ -36,9 +36,8 @@ impl Pointwise for Elu {
     const KEPT: Kept = Kept::Input;
 
     fn composite(&self, x: &Tensor) -> Result<Tensor> {
-        // The branch that isn't taken must not overflow: infinity times a gradient of 0 is NaN.
-        let negative = x.le(0.)?.where_cond(x, &x.zeros_like()?)?;
-        x.gt(0.)?.where_cond(x, &((negative.exp()? - 1.)? * self.alpha)?)
+        let (positive, negative) = super::split(x)?;
+        positive.where_cond(x, &((negative.exp()? - 1.)? * self.alpha)?)
     }
 
     #[inline(always)]

@@ -24,25 +24,26 @@ pub(crate) fn train<T: Real>(
     var: &Tensor,
     eps: f64,
 ) -> Result<Tensor> {
-    forward::<T>(x, affine, mean, var, eps, true)
+    forward::<T>("batch_norm", x, affine, (mean, var), eps, true)
 }
 
 /// The pass with statistics from elsewhere, which x has no part in.
 pub(crate) fn evaluate<T: Real>(
+    name: &'static str,
     x: &Tensor,
     affine: Option<(&Tensor, &Tensor)>,
     mean: &Tensor,
     var: &Tensor,
     eps: f64,
 ) -> Result<Tensor> {
-    forward::<T>(x, affine, mean, var, eps, false)
+    forward::<T>(name, x, affine, (mean, var), eps, false)
 }
 
 fn forward<T: Real>(
+    name: &'static str,
     x: &Tensor,
     affine: Option<(&Tensor, &Tensor)>,
-    mean: &Tensor,
-    var: &Tensor,
+    (mean, var): (&Tensor, &Tensor),
     eps: f64,
     stats_of_x: bool,
 ) -> Result<Tensor> {
@@ -53,6 +54,7 @@ fn forward<T: Real>(
         .map(|var| T::ONE / (var + T::of(eps)).root())
         .collect();
     let function = Normalise {
+        name,
         mean,
         scale,
         stats_of_x,
@@ -65,6 +67,7 @@ fn forward<T: Real>(
 
 /// y = (x − mean)·scale·weight + bias.
 struct Normalise<T> {
+    name: &'static str,
     mean: Vec<T>,
     /// 1/√(var + ε)
     scale: Vec<T>,
@@ -75,7 +78,7 @@ impl<T: Real> Function for Normalise<T> {
     type Saved = (Tensor, Option<Tensor>);
 
     fn name(&self) -> &'static str {
-        "batch_norm"
+        self.name
     }
 
     fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {

@@ -1,19 +1,16 @@
 //! Rows gathered, and their gradients added back.
 
+use crate::embedding::Lookup;
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::{self, Real};
 use sconce_core::{Backward, Function, Output, apply1};
 
 /// Rows `ids` of `weight`; the ids have been checked.
-pub(crate) fn forward<T: Real>(
-    weight: &Tensor,
-    ids: Vec<usize>,
-    padding_idx: Option<usize>,
-) -> Result<Tensor> {
+pub(crate) fn forward<T: Real>(weight: &Tensor, ids: Vec<usize>, options: Lookup) -> Result<Tensor> {
     apply1(
         Gather::<T> {
             ids,
-            padding_idx,
+            options,
             dims: weight.dims2()?,
             dtype: Default::default(),
         },
@@ -23,7 +20,7 @@ pub(crate) fn forward<T: Real>(
 
 struct Gather<T> {
     ids: Vec<usize>,
-    padding_idx: Option<usize>,
+    options: Lookup,
     dims: (usize, usize),
     dtype: std::marker::PhantomData<T>,
 }
@@ -52,10 +49,19 @@ impl<T: Real> Function for Gather<T> {
         let grad = grad.contiguous()?;
         let (rows, columns) = self.dims;
         let mut sum = vec![T::zero(); rows * columns];
-        for (&id, grad) in self.ids.iter().zip(cpu::slice::<T>(&grad)?.chunks_exact(columns)) {
-            if Some(id) != self.padding_idx {
+        let shares = self.options.shares(&self.ids, rows);
+        let rows_of_grad = cpu::slice::<T>(&grad)?;
+        for ((&id, share), grad) in self
+            .ids
+            .iter()
+            .zip(shares)
+            .zip(rows_of_grad.chunks_exact(columns))
+        {
+            // A row of padding takes none, whatever the gradient, even infinity.
+            if share != 0. {
+                let share = T::of(share);
                 for (s, g) in sum[id * columns..(id + 1) * columns].iter_mut().zip(grad) {
-                    *s += *g;
+                    *s += *g * share;
                 }
             }
         }

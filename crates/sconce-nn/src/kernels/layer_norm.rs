@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 /// x `[rows, width]`, normalised along its rows, times weight plus bias, both `[width]`.
 pub(crate) fn forward<T: Real>(
+    name: &'static str,
     x: &Tensor,
     weight: Option<&Tensor>,
     bias: Option<&Tensor>,
@@ -17,6 +18,7 @@ pub(crate) fn forward<T: Real>(
     let (has_weight, has_bias) = (weight.is_some(), bias.is_some());
     apply1(
         LayerNormFn::<T> {
+            name,
             eps,
             has_weight,
             has_bias,
@@ -27,6 +29,7 @@ pub(crate) fn forward<T: Real>(
 }
 
 struct LayerNormFn<T> {
+    name: &'static str,
     eps: f64,
     has_weight: bool,
     has_bias: bool,
@@ -52,7 +55,7 @@ impl<T: Real> Function for LayerNormFn<T> {
     type Saved = Saved<T>;
 
     fn name(&self) -> &'static str {
-        "layer_norm"
+        self.name
     }
 
     fn forward(&self, inputs: &[Tensor], _: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {
