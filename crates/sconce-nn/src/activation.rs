@@ -85,7 +85,7 @@ pub(crate) trait Pointwise: Copy + Send + Sync + 'static {
 
 fn forward<P: Pointwise>(function: P, x: &Tensor) -> Result<Tensor> {
     function.check()?;
-    crate::check_float(P::NAME, x)?;
+    let x = &crate::input(P::NAME, x)?;
     if sconce_core::cpu::has_kernel(x) {
         return sconce_core::dispatch_real!(x, crate::kernels::pointwise::forward(x, function));
     }

@@ -225,7 +225,7 @@ impl BatchNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let affine = affine.as_ref().map(|(weight, bias)| (weight, bias));
         let count = x.elem_count() / channels;
         let stats = match &self.running {

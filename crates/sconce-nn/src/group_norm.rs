@@ -107,7 +107,7 @@ impl Module for GroupNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let rows = batch * self.cfg.num_groups;
         let y = match x.elem_count() {
             0 => x.clone(),

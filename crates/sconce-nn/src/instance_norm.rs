@@ -219,7 +219,7 @@ impl InstanceNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let affine = affine.as_ref().map(|(weight, bias)| (weight, bias));
         let count: usize = x.dims().iter().skip(x.rank() - positions).product();
         let by_channel = function::reshape(x, (batch, channels, count))?;

@@ -111,7 +111,7 @@ impl Module for LayerNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let width: usize = self.normalized_shape.iter().product();
         let count = x.elem_count() / width;
         let flat = function::reshape(x, (count, width))?;

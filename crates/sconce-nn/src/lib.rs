@@ -31,6 +31,8 @@
 
 pub use sconce_core::{candle_core, candle_nn};
 
+use candle_core::{Result, Tensor};
+
 mod activation;
 mod batch_norm;
 mod dropout;
@@ -85,18 +87,24 @@ fn dtype_error(
     .into()
 }
 
-/// An error for what isn't of floating point: candle panics where it lacks an operation for integers.
-fn check_float(layer: &str, x: &candle_core::Tensor) -> candle_core::Result<()> {
-    if x.dtype().is_float() {
-        return Ok(());
+/// What a layer computes from: its input, if it is of floating point.
+///
+/// candle panics where it lacks an operation for integers, and where it reads an empty tensor that begins behind its storage's
+/// end; the latter is exchanged for one that doesn't.
+fn input(layer: &str, x: &Tensor) -> Result<Tensor> {
+    if !x.dtype().is_float() {
+        return Err(sconce_core::Error::DType {
+            layer: layer.to_string(),
+            argument: "input",
+            expected: "a floating-point type".to_string(),
+            got: x.dtype(),
+        }
+        .into());
     }
-    Err(sconce_core::Error::DType {
-        layer: layer.to_string(),
-        argument: "input",
-        expected: "a floating-point type".to_string(),
-        got: x.dtype(),
+    if x.elem_count() == 0 && (x.layout().start_offset() > 0 || !x.is_contiguous()) {
+        return Tensor::zeros(x.shape(), x.dtype(), x.device());
     }
-    .into())
+    Ok(x.clone())
 }
 
 /// The number of an axis; negative numbers count from the end. None where a tensor of this rank lacks it.
@@ -113,7 +121,7 @@ fn join(dims: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Tensor;
+    use super::Tensor;
 
     /// ‖a − b‖ ≤ bound·‖b‖.
     pub(crate) fn assert_close(a: &Tensor, b: &Tensor, bound: f64) {

@@ -102,7 +102,7 @@ impl Module for RmsNorm {
         {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let width: usize = shape.iter().product();
         let flat = function::reshape(x, (x.elem_count() / width, width))?;
         // Squares of half-precision numbers overflow soon.

@@ -49,7 +49,7 @@ pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
 }
 
 fn along(x: &Tensor, dim: impl Dim, kind: kernels::softmax::Kind) -> Result<Tensor> {
-    crate::check_float(kind.name(), x)?;
+    let x = &crate::input(kind.name(), x)?;
     let dim = dim.to_index(x.shape(), kind.name())?;
     if !cpu::has_kernel(x) {
         let y = composite(x, dim, kind)?;

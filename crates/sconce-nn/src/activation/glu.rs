@@ -35,7 +35,7 @@ impl Default for Glu {
 
 impl Module for Glu {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        crate::check_float("Glu", x)?;
+        let x = &crate::input("Glu", x)?;
         let axis = crate::axis(self.dim, x.rank());
         let length = axis.and_then(|axis| x.dims().get(axis).copied());
         let (Some(axis), Some(length)) = (axis, length.filter(|length| length % 2 == 0)) else {

@@ -74,7 +74,7 @@ impl Module for Prelu {
         if weight.dtype() != x.dtype() {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
-        crate::check_float(&self.path, x)?;
+        let x = &crate::input(&self.path, x)?;
         let mut shape = vec![1; x.rank()];
         if self.num_parameters > 1 {
             if x.dims().get(1) != Some(&self.num_parameters) {

@@ -79,7 +79,7 @@ impl Rrelu {
 
 impl ModuleT for Rrelu {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        crate::check_float("Rrelu", x)?;
+        let x = &crate::input("Rrelu", x)?;
         let RreluConfig { lower, upper } = self.cfg;
         if !train {
             let negative_slope = (lower + upper) / 2.;

@@ -77,7 +77,8 @@ impl ModuleT for FeatureAlphaDropout {
 
 /// Drops slices of x along its first `axes` axes.
 fn drop(chance: &Chance, x: &Tensor, train: bool, axes: usize, name: &'static str) -> Result<Tensor> {
-    if !chance.applies(name, x, train)? {
+    let x = &crate::input(name, x)?;
+    if !chance.applies(train) {
         return Ok(x.clone());
     }
     let keep = 1. - chance.p;

@@ -121,7 +121,8 @@ impl ModuleT for Dropout3d {
 
 /// Drops slices of x along its first `axes` axes.
 fn drop(layer: &str, chance: &Chance, x: &Tensor, train: bool, axes: usize) -> Result<Tensor> {
-    if !chance.applies(layer, x, train)? {
+    let x = &crate::input(layer, x)?;
+    if !chance.applies(train) {
         return Ok(x.clone());
     }
     let y = x.broadcast_mul(&chance.factors(leading(x, axes), x)?)?;

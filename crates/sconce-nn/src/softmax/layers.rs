@@ -93,7 +93,7 @@ pub struct Softmin {
 }
 
 along_module!(Softmin, x, axis, {
-    crate::check_float("Softmin", x)?;
+    let x = &crate::input("Softmin", x)?;
     softmax(&x.neg()?, axis)
 });
 
