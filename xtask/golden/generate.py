@@ -8,8 +8,8 @@ import torch
 import act
 import attn
 import conv
-import hf
 import gnn
+import hf
 import losses
 import norm
 import optim
@@ -22,8 +22,8 @@ FAMILIES = {
     "act": (act.generate, "sconce-nn"),
     "attn": (attn.generate, "sconce-transformer"),
     "conv": (conv.generate, "sconce-cnn"),
-    "hf": (hf.generate, "sconce-transformer"),
     "gnn": (gnn.generate, "sconce-gnn"),
+    "hf": (hf.generate, "sconce-transformer"),
     "losses": (losses.generate, "sconce-losses"),
     "norm": (norm.generate, "sconce-nn"),
     "optim": (optim.generate, "sconce-optim"),

@@ -7,8 +7,8 @@
 mod act;
 mod attn;
 mod conv;
-mod hf;
 mod gnn;
+mod hf;
 mod losses;
 mod norm;
 mod optim;
@@ -68,8 +68,8 @@ const FAMILIES: &[(&str, Run)] = &[
     ("act", act::run),
     ("attn", attn::run),
     ("conv", conv::run),
-    ("hf", hf::run),
     ("gnn", gnn::run),
+    ("hf", hf::run),
     ("losses", losses::run),
     ("norm", norm::run),
     ("optim", optim::run),
