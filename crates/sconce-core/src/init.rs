@@ -1,6 +1,5 @@
 //! Initial values of parameters, by PyTorch's formulas.
 
-use crate::composite::is_float;
 use crate::random::Generator;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Shape, Tensor};
@@ -156,7 +155,7 @@ impl Init {
             drop(self.room(&shape)?);
             return Ok(Tensor::full(value, shape, device)?.to_dtype(dtype)?);
         }
-        if !is_float(dtype) {
+        if !dtype.is_float() {
             return Err(Error::DType {
                 layer: self.name().to_string(),
                 argument: "tensor",

@@ -36,23 +36,23 @@
 pub use candle_core;
 pub use candle_nn;
 
-mod composite;
 pub mod cpu;
 mod device;
 mod error;
 pub mod function;
 mod grad;
 pub mod graph;
+mod half;
 mod init;
 pub mod io;
 mod params;
 mod random;
 
-pub use composite::{check_float, composite};
 pub use device::{best_device, parse_device};
 pub use error::{Error, Result, layer_path};
 pub use function::{Backward, Function, Output, apply, apply1};
 pub use grad::{Gradients, backward, is_grad_enabled, no_grad};
+pub use half::widened;
 pub use init::{Fan, Init, Nonlinearity};
 pub use params::{Buffer, Param, ParamStore, Parameters, buffer, param};
 pub use random::{Generator, default_generator, manual_seed};

@@ -8,7 +8,7 @@ use crate::rows::{Rows, classes_last};
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::has_kernel;
-use sconce_core::{Error, dispatch_real, function, graph};
+use sconce_core::{Error, dispatch_real, function, graph, widened};
 
 const NAME: &str = "cross_entropy";
 
@@ -107,6 +107,11 @@ pub fn cross_entropy_with(
     }
     let weight = cfg.weight.as_ref();
     let rows = Rows::new(NAME, "logits", logits, targets, weight, cfg.ignore_index)?;
+    if let Some(loss) = widened(logits, |wide| {
+        cross_entropy_with(&wide(logits)?, targets, cfg, reduction)
+    })? {
+        return Ok(loss);
+    }
     let (flat, smoothing) = (classes_last(logits)?, cfg.label_smoothing);
     let losses = if has_kernel(&flat) {
         dispatch_real!(flat, fused::cross_entropy(&flat, rows, smoothing, reduction))?

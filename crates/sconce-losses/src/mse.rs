@@ -3,7 +3,7 @@
 use crate::{Reduction, check, kernels};
 use candle_core::{Result, Tensor, WithDType};
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Backward, Error, Function, Output, apply1, dispatch_real, graph};
+use sconce_core::{Backward, Error, Function, Output, apply1, dispatch_real, graph, widened};
 use std::marker::PhantomData;
 
 const NAME: &str = "mse";
@@ -34,6 +34,9 @@ pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tens
     check::pair(NAME, input, target)?;
     if has_kernel(input) && has_kernel(target) {
         return dispatch_real!(input, fused(input, target, reduction));
+    }
+    if let Some(loss) = widened(input, |wide| mse(&wide(input)?, &wide(target)?, reduction))? {
+        return Ok(loss);
     }
     let loss = composite(input, target, reduction)?;
     graph::note(NAME, &[input, target], std::slice::from_ref(&loss));

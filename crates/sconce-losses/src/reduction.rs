@@ -28,6 +28,11 @@ pub enum Reduction {
 impl Reduction {
     /// Reduces a tensor of losses; the mean divides by `count`.
     pub(crate) fn composite(self, losses: &Tensor, count: f64) -> Result<Tensor> {
+        if self != Self::None
+            && let Some(loss) = sconce_core::widened(losses, |wide| self.composite(&wide(losses)?, count))?
+        {
+            return Ok(loss);
+        }
         match self {
             Self::None => Ok(losses.clone()),
             Self::Sum => losses.sum_all(),

@@ -89,6 +89,9 @@ fn forward<P: Pointwise>(function: P, x: &Tensor) -> Result<Tensor> {
     if sconce_core::cpu::has_kernel(x) {
         return sconce_core::dispatch_real!(x, crate::kernels::pointwise::forward(x, function));
     }
+    if let Some(y) = sconce_core::widened(x, |wide| forward(function, &wide(x)?))? {
+        return Ok(y);
+    }
     let y = function.composite(x)?;
     sconce_core::graph::note(P::NAME, &[x], std::slice::from_ref(&y));
     Ok(y)

@@ -226,10 +226,32 @@ impl BatchNorm {
             return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
         }
         let x = &crate::input(&self.path, x)?;
+        let narrow = sconce_core::widened(x, |wide| {
+            let affine = affine
+                .as_ref()
+                .map(|(weight, bias)| Ok::<_, candle_core::Error>((wide(weight)?, wide(bias)?)));
+            self.normalise(&wide(x)?, affine.transpose()?, channels, train)
+        })?;
+        match narrow {
+            Some(y) => Ok(y),
+            None => self.normalise(x, affine, channels, train),
+        }
+    }
+
+    fn normalise(
+        &self,
+        x: &Tensor,
+        affine: Option<(Tensor, Tensor)>,
+        channels: usize,
+        train: bool,
+    ) -> Result<Tensor> {
         let affine = affine.as_ref().map(|(weight, bias)| (weight, bias));
         let count = x.elem_count() / channels;
         let stats = match &self.running {
-            Some(running) if !train => (running.mean.tensor(), running.var.tensor()),
+            Some(running) if !train => (
+                running.mean.tensor().to_dtype(x.dtype())?,
+                running.var.tensor().to_dtype(x.dtype())?,
+            ),
             _ if count < 2 => {
                 let expected = "more than one value a channel: a larger batch, or evaluation mode";
                 return Err(Error::shape(&self.path, "input", expected, x.dims()).into());

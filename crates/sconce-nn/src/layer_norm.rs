@@ -133,7 +133,14 @@ pub(crate) fn rows(
     if cpu::has_kernel(x) {
         return dispatch_real!(x, kernels::layer_norm::forward(name, x, weight, bias, eps));
     }
-    composite(name, x, weight, bias, eps)
+    let narrow = sconce_core::widened(x, |wide| {
+        let [weight, bias] = [weight, bias].map(|parameter| parameter.map(wide).transpose());
+        rows(name, &wide(x)?, weight?.as_ref(), bias?.as_ref(), eps)
+    })?;
+    match narrow {
+        Some(y) => Ok(y),
+        None => composite(name, x, weight, bias, eps),
+    }
 }
 
 /// The same from candle operations: the oracle of the kernel, and what runs on other devices.

@@ -129,12 +129,30 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         let expected = format!("[out_features = {out_features}]");
         return Err(Error::shape("linear", "bias", expected, bias.dims()).into());
     }
+    for (argument, tensor) in [("weight", Some(weight)), ("bias", bias)] {
+        if let Some(tensor) = tensor.filter(|tensor| tensor.dtype() != x.dtype()) {
+            let expected = format!("{:?}, that of the input", x.dtype());
+            return Err(Error::DType {
+                layer: "linear".to_string(),
+                argument,
+                expected,
+                got: tensor.dtype(),
+            }
+            .into());
+        }
+    }
     let rows = dims.iter().product::<usize>();
     dims.push(out_features);
     if cpu::has_kernel(x) {
         let flat = function::reshape(x, (rows, in_features))?;
         let y = dispatch_real!(x, kernels::linear::forward(&flat, weight, bias))?;
         return function::reshape(&y, dims);
+    }
+    let narrow = sconce_core::widened(x, |wide| {
+        linear(&wide(x)?, &wide(weight)?, bias.map(wide).transpose()?.as_ref())
+    })?;
+    if let Some(y) = narrow {
+        return Ok(y);
     }
     let y = composite(x, weight, bias, rows)?.reshape(dims)?;
     graph::note("linear", &[x, weight], std::slice::from_ref(&y));

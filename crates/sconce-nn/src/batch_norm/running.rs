@@ -35,7 +35,9 @@ impl Running {
     pub(crate) fn update(&self, mean: &Tensor, var: &Tensor, count: usize, share: f64) -> Result<()> {
         let unbiased = (var * (count as f64 / (count as f64 - 1.)))?;
         for (running, new) in [(&self.mean, mean), (&self.var, &unbiased)] {
-            running.set(&((running.tensor() * (1. - share))? + (new * share)?)?)?;
+            let old = running.tensor();
+            let next = ((old.to_dtype(new.dtype())? * (1. - share))? + (new * share)?)?;
+            running.set(&next.to_dtype(old.dtype())?)?;
         }
         Ok(())
     }
