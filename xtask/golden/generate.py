@@ -16,6 +16,8 @@ import optim
 import pool
 import rnn
 import transformer
+import resample
+import vision
 
 # family: what makes it, and the crate whose tests read it
 FAMILIES = {
@@ -30,6 +32,8 @@ FAMILIES = {
     "pool": (pool.generate, "sconce-cnn"),
     "rnn": (rnn.generate, "sconce-rnn"),
     "transformer": (transformer.generate, "sconce-transformer"),
+    "resample": (resample.generate, "sconce-cnn"),
+    "vision": (vision.generate, "sconce-cnn"),
 }
 
 

@@ -15,11 +15,13 @@ mod optim;
 mod pool;
 mod report;
 mod rnn;
+mod resample;
 mod setting;
 #[cfg(test)]
 mod tests;
 mod transformer;
 mod verdict;
+mod vision;
 
 use std::path::PathBuf;
 
@@ -76,6 +78,8 @@ const FAMILIES: &[(&str, Run)] = &[
     ("pool", pool::run),
     ("rnn", rnn::run),
     ("transformer", transformer::run),
+    ("resample", resample::run),
+    ("vision", vision::run),
 ];
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {

@@ -41,7 +41,7 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         command
     };
     let has_packages = start()
-        .args(["-c", "import numpy, safetensors, torch"])
+        .args(["-c", "import numpy, safetensors, torch, torchvision"])
         .output()
         .map_err(no_python)?;
     if !has_packages.status.success() {

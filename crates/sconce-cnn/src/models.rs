@@ -1,3 +1,5 @@
 //! Whole networks.
 
 pub(crate) mod lenet;
+pub(crate) mod resnet;
+pub(crate) mod unet;

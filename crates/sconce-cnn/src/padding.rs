@@ -1,14 +1,14 @@
-//! Padding of images: how much, and with what.
+//! Padding of a layer's input: how much, and with what.
 
 use crate::window::Axis;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
-/// How far a convolution's input is extended.
+/// How far a convolution's input of `N` axes of positions is extended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
-    /// `[height, width]`, on both sides of each axis.
-    Explicit([usize; 2]),
-    /// As much as keeps height and width, for stride 1. Where it is odd, one more on the right and below.
+pub enum Padding<const N: usize> {
+    /// On both sides of each axis.
+    Explicit([usize; N]),
+    /// As much as keeps every length, for stride 1. Where it is odd, one more behind.
     Same,
     /// None.
     Valid,
@@ -28,13 +28,13 @@ pub enum PaddingMode {
     Circular,
 }
 
-impl Padding {
+impl<const N: usize> Padding<N> {
     /// Padding before and after an axis.
     pub(crate) fn along(self, axis: usize, kernel: usize, dilation: usize) -> [usize; 2] {
         match self {
             Self::Explicit(both) => [both.get(axis).copied().unwrap_or(0); 2],
             Self::Same => {
-                let total = dilation * kernel.saturating_sub(1);
+                let total = dilation.saturating_mul(kernel.saturating_sub(1));
                 [total / 2, total - total / 2]
             }
             Self::Valid => [0, 0],
@@ -61,25 +61,28 @@ impl PaddingMode {
 
     /// For every position of the padded axis the input's position that stands there; `None` for a zero.
     pub(crate) fn sources(self, axis: &Axis) -> Vec<Option<u32>> {
-        let (before, length) = (axis.padding[0] as i64, axis.input as i64);
-        let source = |i: usize| {
-            let at = i as i64 - before;
-            match self {
-                _ if (0..length).contains(&at) => Some(at as u32),
-                Self::Zeros => None,
-                Self::Reflect if at < 0 => Some(-at as u32),
-                Self::Reflect => Some((2 * (length - 1) - at) as u32),
-                Self::Replicate => Some(at.clamp(0, length - 1) as u32),
-                Self::Circular => Some(at.rem_euclid(length) as u32),
-            }
-        };
-        (0..axis.padded()).map(source).collect()
+        let before = axis.padding[0] as i64;
+        (0..axis.padded() as i64)
+            .map(|i| self.source(i - before, axis.input as i64))
+            .collect()
     }
 
-    /// The padded image, from candle operations.
-    pub(crate) fn apply(self, x: &Tensor, axes: &[Axis; 2]) -> Result<Tensor> {
+    /// The element of an axis of `length` that stands `at` its position, which may lie before or behind the axis.
+    pub(crate) fn source(self, at: i64, length: i64) -> Option<u32> {
+        match self {
+            _ if (0..length).contains(&at) => Some(at as u32),
+            Self::Zeros => None,
+            Self::Reflect if at < 0 => Some(-at as u32),
+            Self::Reflect => Some((2 * (length - 1) - at) as u32),
+            Self::Replicate => Some(at.clamp(0, length - 1) as u32),
+            Self::Circular => Some(at.rem_euclid(length) as u32),
+        }
+    }
+
+    /// The padded input, from candle operations.
+    pub(crate) fn apply(self, x: &Tensor, axes: &[Axis]) -> Result<Tensor> {
         let mut padded = x.clone();
-        for (axis, dim) in axes.iter().zip([2, 3]) {
+        for (dim, axis) in (2..).zip(axes) {
             if axis.padding == [0, 0] {
                 continue;
             }
@@ -97,10 +100,10 @@ impl PaddingMode {
     }
 }
 
-/// The image extended by a constant as far as its windows reach.
-pub(crate) fn extend(x: &Tensor, axes: &[Axis; 2], value: f64) -> Result<Tensor> {
+/// The input extended by a constant as far as its windows reach.
+pub(crate) fn extend(x: &Tensor, axes: &[Axis], value: f64) -> Result<Tensor> {
     let mut extended = x.clone();
-    for (axis, dim) in axes.iter().zip([2, 3]) {
+    for (dim, axis) in (2..).zip(axes) {
         let after = axis.reach() - axis.padding[0] - axis.input;
         for (length, first) in [(axis.padding[0], true), (after, false)] {
             if length == 0 {
@@ -110,7 +113,7 @@ pub(crate) fn extend(x: &Tensor, axes: &[Axis; 2], value: f64) -> Result<Tensor>
             if let Some(dim) = dims.get_mut(dim) {
                 *dim = length;
             }
-            let fill = Tensor::full(value as f32, dims, x.device())?.to_dtype(x.dtype())?;
+            let fill = full(value, dims, x)?;
             extended = match first {
                 true => Tensor::cat(&[&fill, &extended], dim)?,
                 false => Tensor::cat(&[&extended, &fill], dim)?,
@@ -120,10 +123,23 @@ pub(crate) fn extend(x: &Tensor, axes: &[Axis; 2], value: f64) -> Result<Tensor>
     Ok(extended)
 }
 
-/// Ones where the image is, zeros where it was extended.
-pub(crate) fn inside(x: &Tensor, axes: &[Axis; 2]) -> Result<Tensor> {
-    let ones = Tensor::ones((1, 1, axes[0].input, axes[1].input), DType::F32, x.device())?;
-    extend(&ones, axes, 0.)
+/// A constant of the type and on the device of `like`.
+pub(crate) fn full(value: f64, dims: Vec<usize>, like: &Tensor) -> Result<Tensor> {
+    // By way of the CPU, since not every device has f64.
+    Tensor::new(value, &Device::Cpu)?
+        .to_dtype(like.dtype())?
+        .to_device(like.device())?
+        .broadcast_as(dims)?
+        .contiguous()
+}
+
+/// Ones where the input is, zeros where it was extended.
+pub(crate) fn inside(x: &Tensor, axes: &[Axis]) -> Result<Tensor> {
+    let dims: Vec<usize> = [1, 1]
+        .into_iter()
+        .chain(axes.iter().map(|axis| axis.input))
+        .collect();
+    extend(&Tensor::ones(dims, DType::F32, x.device())?, axes, 0.)
 }
 
 #[cfg(test)]
@@ -156,9 +172,9 @@ mod tests {
 
     #[test]
     fn same_puts_the_odd_one_behind() {
-        assert_eq!(Padding::Same.along(0, 4, 1), [1, 2]);
-        assert_eq!(Padding::Same.along(1, 3, 2), [2, 2]);
+        assert_eq!(Padding::<2>::Same.along(0, 4, 1), [1, 2]);
+        assert_eq!(Padding::<2>::Same.along(1, 3, 2), [2, 2]);
         assert_eq!(Padding::Explicit([1, 2]).along(1, 3, 1), [2, 2]);
-        assert_eq!(Padding::Valid.along(1, 3, 1), [0, 0]);
+        assert_eq!(Padding::<2>::Valid.along(1, 3, 1), [0, 0]);
     }
 }

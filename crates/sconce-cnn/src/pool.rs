@@ -1,54 +1,87 @@
-//! What the pooling layers check.
+//! What the pooling layers share.
 
-use crate::window::Windows;
-use candle_core::Tensor;
-use sconce_core::{Error, Result};
+use crate::conv::check_each;
+use crate::window::{Axis, Windows, layout};
+use candle_core::{Result, Tensor};
+use sconce_core::Error;
+use sconce_core::function::reshape;
 
 /// The windows of a pooling layer, if its options make sense.
-pub(crate) fn windows(
+pub(crate) fn windows<const N: usize>(
     layer: &str,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-    dilation: [usize; 2],
+    kernel: [usize; N],
+    stride: [usize; N],
+    padding: [usize; N],
+    dilation: [usize; N],
     ceil_mode: bool,
-) -> Result<[Windows; 2]> {
-    let show = |[height, width]: [usize; 2]| format!("[{height}, {width}]");
-    for (field, pair) in [
-        ("kernel_size", kernel),
-        ("stride", stride),
-        ("dilation", dilation),
-    ] {
-        if pair.contains(&0) {
-            return Err(Error::config(layer, field, show(pair), "at least 1 on both axes"));
-        }
+) -> sconce_core::Result<[Windows; N]> {
+    if N == 0 {
+        return Err(Error::config(layer, "axes", 0, "at least one axis of positions"));
     }
-    if padding[0] > kernel[0] / 2 || padding[1] > kernel[1] / 2 {
-        let expected = format!("at most half of kernel_size = {}", show(kernel));
-        return Err(Error::config(layer, "padding", show(padding), expected));
+    check_each(layer, "kernel_size", &kernel)?;
+    check_each(layer, "stride", &stride)?;
+    check_each(layer, "dilation", &dilation)?;
+    if padding
+        .iter()
+        .zip(&kernel)
+        .any(|(padding, kernel)| *padding > kernel / 2)
+    {
+        let expected = format!("at most half of kernel_size = {kernel:?}");
+        return Err(Error::config(layer, "padding", format!("{padding:?}"), expected));
     }
-    let along = |kernel, stride, padding, dilation| Windows {
-        kernel,
-        stride,
-        dilation,
-        padding: [padding; 2],
-        ceil_mode,
-    };
-    Ok([
-        along(kernel[0], stride[0], padding[0], dilation[0]),
-        along(kernel[1], stride[1], padding[1], dilation[1]),
-    ])
+    let mut windows = kernel.map(Windows::of);
+    let others = stride.into_iter().zip(padding).zip(dilation);
+    for (windows, ((stride, padding), dilation)) in windows.iter_mut().zip(others) {
+        *windows = Windows {
+            stride,
+            dilation,
+            padding: [padding; 2],
+            ceil_mode,
+            ..*windows
+        };
+    }
+    Ok(windows)
 }
 
-/// That the input is a batch of images.
-pub(crate) fn check(layer: &str, x: &Tensor) -> Result<()> {
-    match x.rank() {
-        4 => Ok(()),
-        _ => Err(Error::shape(
-            layer,
-            "input",
-            "[batch, channels, height, width]",
-            x.dims(),
-        )),
+/// That the input is a batch of channels of `axes` axes of positions.
+pub(crate) fn check(layer: &str, axes: usize, x: &Tensor) -> sconce_core::Result<()> {
+    match x.rank() == axes + 2 {
+        true => Ok(()),
+        false => Err(Error::shape(layer, "input", layout("channels", axes), x.dims())),
     }
+}
+
+/// Pools `[batch, channels, *positions]` with a function that does so for two axes. One axis is an image's row; of three,
+/// height and width are pooled first, and what is left along the depth. `None` if there are more.
+pub(crate) fn by_images(
+    x: &Tensor,
+    axes: &[Axis],
+    pool: impl Fn(&Tensor, [Axis; 2], Turn) -> Result<Tensor>,
+) -> Result<Option<Tensor>> {
+    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+    Ok(Some(match *axes {
+        [across] => {
+            let row = reshape(x, (batch, channels, 1, across.input))?;
+            let y = pool(&row, [Axis::untouched(1), across], Turn::First)?;
+            reshape(&y, (batch, channels, across.output))?
+        }
+        [down, across] => pool(x, [down, across], Turn::First)?,
+        [depth, down, across] => {
+            let layers = (batch, channels * depth.input, down.input, across.input);
+            let y = pool(&reshape(x, layers)?, [down, across], Turn::First)?;
+            let pixels = down.output * across.output;
+            let y = reshape(&y, (batch, channels, depth.input, pixels))?;
+            let y = pool(&y, [depth, Axis::untouched(pixels)], Turn::Second)?;
+            reshape(&y, (batch, channels, depth.output, down.output, across.output))?
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Which of the one or two times it is that [`by_images`] pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    First,
+    /// Along the depth.
+    Second,
 }

@@ -43,28 +43,86 @@ pub fn output_size(
     Some(rounded + 1 - usize::from(starts_in_padding && rounded > 0))
 }
 
-/// Height and width: one number for both, or one for each.
-pub trait Pair {
-    /// `[height, width]`
-    fn pair(self) -> [usize; 2];
+/// The length of an axis after a transposed convolution.
+///
+/// (length − 1)·stride − padding\[0\] − padding\[1\] + dilation·(kernel − 1) + output_padding + 1: the length on which a
+/// convolution of the same options has `length` windows.
+///
+/// `None` where nothing is left, and where `length`, `kernel`, `stride` or `dilation` is 0.
+///
+/// # Source
+/// `torch.nn.ConvTranspose2d`
+/// # Example
+/// ```
+/// use sconce_cnn::{output_size, transposed_output_size};
+/// assert_eq!(transposed_output_size(4, 3, 2, [1, 1], 1, 1), Some(8));
+/// assert_eq!(output_size(8, 3, 2, [1, 1], 1, false), Some(4));
+/// assert_eq!(transposed_output_size(1, 1, 1, [1, 1], 1, 0), None);
+/// ```
+pub fn transposed_output_size(
+    length: usize,
+    kernel: usize,
+    stride: usize,
+    padding: [usize; 2],
+    dilation: usize,
+    output_padding: usize,
+) -> Option<usize> {
+    if kernel == 0 || stride == 0 || dilation == 0 {
+        return None;
+    }
+    let covered = length.checked_sub(1)?.checked_mul(stride)?;
+    let covered = covered.checked_add(dilation.checked_mul(kernel - 1)?)?;
+    let covered = covered.checked_add(output_padding)?.checked_add(1)?;
+    covered
+        .checked_sub(padding[0].checked_add(padding[1])?)
+        .filter(|&length| length > 0)
 }
 
-impl Pair for usize {
-    fn pair(self) -> [usize; 2] {
-        [self, self]
+/// One number for each of `N` axes, or one for all of them.
+pub trait Sizes<const N: usize> {
+    /// The numbers in the order of the axes: `[length]`, `[height, width]` or `[depth, height, width]`.
+    fn sizes(self) -> [usize; N];
+}
+
+impl<const N: usize> Sizes<N> for usize {
+    fn sizes(self) -> [usize; N] {
+        [self; N]
     }
 }
 
-impl Pair for [usize; 2] {
-    fn pair(self) -> [usize; 2] {
+impl<const N: usize> Sizes<N> for [usize; N] {
+    fn sizes(self) -> [usize; N] {
         self
     }
 }
 
-impl Pair for (usize, usize) {
-    fn pair(self) -> [usize; 2] {
+impl Sizes<2> for (usize, usize) {
+    fn sizes(self) -> [usize; 2] {
         [self.0, self.1]
     }
+}
+
+impl Sizes<3> for (usize, usize, usize) {
+    fn sizes(self) -> [usize; 3] {
+        [self.0, self.1, self.2]
+    }
+}
+
+/// The name of axis `axis` of `count` axes of positions.
+pub(crate) fn axis_name(count: usize, axis: usize) -> &'static str {
+    let names: &[&'static str] = match count {
+        1 => &["length"],
+        2 => &["height", "width"],
+        _ => &["depth", "height", "width"],
+    };
+    names.get(axis).copied().unwrap_or("axis")
+}
+
+/// Names of all axes, as in `[batch, channels, height, width]`.
+pub(crate) fn layout(channels: &str, count: usize) -> String {
+    let names = (0..count).map(|axis| axis_name(count, axis));
+    let all: Vec<&str> = ["batch", channels].into_iter().chain(names).collect();
+    format!("[{}]", all.join(", "))
 }
 
 /// One axis of an input and the windows on it, checked.
@@ -90,6 +148,17 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
+    /// Windows of a size side by side.
+    pub(crate) fn of(kernel: usize) -> Self {
+        Self {
+            kernel,
+            stride: kernel,
+            dilation: 1,
+            padding: [0, 0],
+            ceil_mode: false,
+        }
+    }
+
     /// The axis of a length, or what is wrong with it.
     pub(crate) fn on(&self, length: usize) -> std::result::Result<Axis, String> {
         let Self {
@@ -111,8 +180,10 @@ impl Windows {
             }),
             _ => {
                 let [before, after] = padding;
-                let least = (dilation * kernel.saturating_sub(1) + 1)
-                    .saturating_sub(before + after)
+                let least = dilation
+                    .saturating_mul(kernel.saturating_sub(1))
+                    .saturating_add(1)
+                    .saturating_sub(before.saturating_add(after))
                     .max(1);
                 Err(format!(
                     "at least {least}, so that ({length} + {before} + {after} − {dilation}·({kernel} − 1) − 1) / {stride} + 1 \
@@ -124,6 +195,18 @@ impl Windows {
 }
 
 impl Axis {
+    /// An axis whose every element is a window of its own.
+    pub(crate) fn untouched(length: usize) -> Self {
+        Self {
+            input: length,
+            output: length,
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            padding: [0, 0],
+        }
+    }
+
     /// Length with padding.
     pub(crate) fn padded(&self) -> usize {
         self.input + self.padding[0] + self.padding[1]
@@ -136,7 +219,7 @@ impl Axis {
     }
 
     /// Positions in the padded input of every window's taps, window by window.
-    fn taps(&self) -> Vec<u32> {
+    pub(crate) fn taps(&self) -> Vec<u32> {
         let tap = |o: usize, k: usize| (o * self.stride + k * self.dilation) as u32;
         (0..self.output)
             .flat_map(|o| (0..self.kernel).map(move |k| tap(o, k)))
@@ -144,45 +227,85 @@ impl Axis {
     }
 }
 
-/// Both axes of an image, or an error that names the layer and the axis that is too short.
-pub(crate) fn axes(layer: &str, windows: &[Windows; 2], dims: &[usize]) -> sconce_core::Result<[Axis; 2]> {
-    let [.., height, width] = dims else {
-        return Err(Error::shape(
-            layer,
-            "input",
-            "[batch, channels, height, width]",
-            dims,
-        ));
-    };
-    let axis = |windows: &Windows, length: usize, name: &str| {
-        let fail = |problem| Error::shape(layer, "input", format!("{name} of {problem}"), dims);
-        windows.on(length).map_err(fail)
-    };
-    Ok([
-        axis(&windows[0], *height, "a height")?,
-        axis(&windows[1], *width, "a width")?,
-    ])
+/// All axes of positions, or an error that names the layer and the axis that is too short.
+pub(crate) fn axes<const N: usize>(
+    layer: &str,
+    windows: &[Windows; N],
+    dims: &[usize],
+) -> sconce_core::Result<[Axis; N]> {
+    let lengths: [usize; N] = lengths(layer, "channels", dims)?;
+    let mut axes = [Axis::untouched(0); N];
+    let all = axes.iter_mut().zip(windows).zip(lengths).enumerate();
+    for (k, ((axis, windows), length)) in all {
+        *axis = windows.on(length).map_err(|problem| {
+            let expected = format!("a {} of {problem}", axis_name(N, k));
+            Error::shape(layer, "input", expected, dims)
+        })?;
+    }
+    Ok(axes)
 }
 
-/// Every window of a padded image, from candle operations.
+/// The lengths of the axes of positions of `[batch, channels, *positions]`.
+pub(crate) fn lengths<const N: usize>(
+    layer: &str,
+    channels: &str,
+    dims: &[usize],
+) -> sconce_core::Result<[usize; N]> {
+    let positions = dims.get(2..).and_then(|lengths| lengths.try_into().ok());
+    positions.ok_or_else(|| Error::shape(layer, "input", layout(channels, N), dims))
+}
+
+/// Every window of a padded input, from candle operations.
 ///
 /// # Shapes
-/// x `[batch, channels, height, width]`, output `[batch, channels, out_height, kernel_height, out_width, kernel_width]`
-pub(crate) fn gather(x: &Tensor, axes: &[Axis; 2]) -> Result<Tensor> {
-    let [v, h] = axes;
-    let (batch, channels, _, width) = x.dims4()?;
-    let rows = x
-        .contiguous()?
-        .index_select(&Tensor::new(v.taps(), x.device())?, 2)?;
-    let columns = rows
-        .reshape((batch, channels, v.output * v.kernel, width))?
-        .index_select(&Tensor::new(h.taps(), x.device())?, 3)?;
-    columns.reshape(&[batch, channels, v.output, v.kernel, h.output, h.kernel][..])
+/// x `[batch, channels, *positions]`, output `[batch, channels, out, kernel, out, kernel, …]`, a pair for each axis
+pub(crate) fn gather(x: &Tensor, axes: &[Axis]) -> Result<Tensor> {
+    let mut dims = vec![x.dim(0)?, x.dim(1)?];
+    let mut windows = x.contiguous()?;
+    for (dim, axis) in (2..).zip(axes) {
+        windows = windows.index_select(&Tensor::new(axis.taps(), x.device())?, dim)?;
+        dims.extend([axis.output, axis.kernel]);
+    }
+    windows.reshape(dims)
+}
+
+/// The axes of [`gather`]'s output with all of windows before all within windows, or the other way round.
+pub(crate) fn order(count: usize, windows_first: bool) -> Vec<usize> {
+    let (of, within) = ((0..count).map(|k| 2 + 2 * k), (0..count).map(|k| 3 + 2 * k));
+    match windows_first {
+        true => [0, 1].into_iter().chain(of).chain(within).collect(),
+        false => [0, 1].into_iter().chain(within).chain(of).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transposed_size_is_that_of_the_convolution_before() {
+        for (length, kernel, stride, padding, dilation) in [
+            (5, 3, 2, [1, 1], 1),
+            (1, 4, 3, [0, 2], 2),
+            (7, 1, 1, [0, 0], 5),
+            (2, 2, 6, [1, 0], 3),
+        ] {
+            for extra in 0..stride {
+                let size = transposed_output_size(length, kernel, stride, padding, dilation, extra).unwrap();
+                assert_eq!(
+                    output_size(size, kernel, stride, padding, dilation, false),
+                    Some(length)
+                );
+            }
+        }
+        for [length, kernel, stride, dilation] in [[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]] {
+            assert_eq!(
+                transposed_output_size(length, kernel, stride, [0, 0], dilation, 0),
+                None
+            );
+        }
+        assert_eq!(transposed_output_size(2, 1, usize::MAX, [0, 0], 1, 1), None);
+    }
 
     #[test]
     fn sizes_are_pytorchs() {

@@ -131,12 +131,32 @@ impl<'a> Setting<'a> {
         self.required(key, self.typed(key, "a list of sizes", convert)?)
     }
 
-    /// Sizes of height and width.
-    pub(super) fn pair(&self, key: &str) -> Result<[usize; 2], Stop> {
-        match self.sizes(key)?.as_slice() {
-            &[height, width] => Ok([height, width]),
-            other => Err(Stop::Failed(format!("`{key}` is {other:?}, not two sizes"))),
-        }
+    /// A size for each of `N` axes.
+    pub(super) fn sizes_of<const N: usize>(&self, key: &str) -> Result<[usize; N], Stop> {
+        let sizes = self.sizes(key)?;
+        let wrong = |sizes: Vec<usize>| Stop::Failed(format!("`{key}` is {sizes:?}, not {N} sizes"));
+        sizes.try_into().map_err(wrong)
+    }
+
+    /// A list of numbers.
+    pub(super) fn numbers(&self, key: &str) -> Result<Vec<f64>, Stop> {
+        let convert = |value: &Value| {
+            value
+                .as_array()?
+                .iter()
+                .map(Value::as_f64)
+                .collect::<Option<Vec<_>>>()
+        };
+        self.required(key, self.typed(key, "a list of numbers", convert)?)
+    }
+
+    /// Whether an option is there, and isn't null.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&'a str>, Stop> {
+        self.typed(key, "a name", Value::as_str)
     }
 
     /// A pair of numbers, if it is given.

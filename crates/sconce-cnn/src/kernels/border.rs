@@ -1,6 +1,6 @@
 //! Images extended by their padding, and gradients of the padding given back to the image.
 
-use crate::conv2d::Geometry;
+use crate::conv::Geometry;
 use crate::padding::PaddingMode;
 use sconce_core::cpu::Real;
 use std::ops::Range;

@@ -4,13 +4,14 @@
 //! forward Y = W·columns(X), weight gradient dW += dZ·rows(X), input gradient dX += fold(Wᵀ·dZ).
 
 mod gradients;
+mod transposed;
 
 use super::border::Border;
 use super::fused::Fused;
 use super::multiply::{self, Left, ROOM, Start};
 use super::split;
 use super::unfold::{self, Tile};
-use crate::conv2d::Geometry;
+use crate::conv::Geometry;
 use candle_core::{Module, Result, Tensor};
 use gradients::Slope;
 use sconce_core::cpu::{self, Real};
@@ -18,6 +19,7 @@ use sconce_core::{Backward, Function, Output, apply1};
 use sconce_nn::Activation;
 use std::marker::PhantomData;
 use std::ops::Range;
+pub(crate) use transposed::transposed;
 
 /// Bytes of an unfolded tile, which the first-level cache should hold.
 const TILE: usize = 32 << 10;

@@ -1,7 +1,7 @@
 //! Images as matrices: every window's taps beside each other, and back.
 
 use super::border::Border;
-use crate::conv2d::Geometry;
+use crate::conv::Geometry;
 use crate::window::Axis;
 use sconce_core::cpu::Real;
 use sconce_kernels::simd::{self, Kernel, Simd, Vector};

@@ -1,52 +1,70 @@
-//! Maximum over windows of an image.
+//! Maximum over windows.
 
 use crate::padding::{extend, inside};
-use crate::window::{self, Axis, Pair, Windows};
+use crate::window::{self, Axis, Sizes, Windows};
 use crate::{kernels, pool};
 use candle_core::{D, DType, Module, Result, Tensor};
 use sconce_core::{cpu, dispatch_real, graph};
 
+/// Options of [`MaxPool1d`]; the defaults are PyTorch's.
+pub type MaxPool1dConfig = MaxPoolConfig<1>;
+
 /// Options of [`MaxPool2d`]; the defaults are PyTorch's. Pairs are `[height, width]`.
+pub type MaxPool2dConfig = MaxPoolConfig<2>;
+
+/// Options of [`MaxPool3d`]; the defaults are PyTorch's. Triples are `[depth, height, width]`.
+pub type MaxPool3dConfig = MaxPoolConfig<3>;
+
+/// Options of [`MaxPool`]; the defaults are PyTorch's. Every array has a number for each axis of positions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MaxPool2dConfig {
+pub struct MaxPoolConfig<const N: usize> {
     /// Size of the window.
-    pub kernel_size: [usize; 2],
+    pub kernel_size: [usize; N],
     /// Distance between windows; `kernel_size` if `None`.
-    pub stride: Option<[usize; 2]>,
+    pub stride: Option<[usize; N]>,
     /// How far the input is extended, by −∞, on both sides of each axis.
-    pub padding: [usize; 2],
+    pub padding: [usize; N],
     /// Distance between the elements of a window.
-    pub dilation: [usize; 2],
+    pub dilation: [usize; N],
     /// Whether a last window that stands out of the padded input counts.
     pub ceil_mode: bool,
 }
 
-impl MaxPool2dConfig {
+impl<const N: usize> MaxPoolConfig<N> {
     /// Windows side by side.
-    pub fn new(kernel_size: impl Pair) -> Self {
+    pub fn new(kernel_size: impl Sizes<N>) -> Self {
         Self {
-            kernel_size: kernel_size.pair(),
+            kernel_size: kernel_size.sizes(),
             stride: None,
-            padding: [0, 0],
-            dilation: [1, 1],
+            padding: [0; N],
+            dilation: [1; N],
             ceil_mode: false,
         }
     }
 }
 
-/// Takes the largest value of each window: y\[n, c, i, j\] = max_{u, v} x\[n, c, i·stride + u·dilation, j·stride + v·dilation\].
+/// [`MaxPool`] over sequences: input `[batch, channels, length]`.
+pub type MaxPool1d = MaxPool<1>;
+
+/// [`MaxPool`] over images: input `[batch, channels, height, width]`.
+pub type MaxPool2d = MaxPool<2>;
+
+/// [`MaxPool`] over volumes: input `[batch, channels, depth, height, width]`.
+pub type MaxPool3d = MaxPool<3>;
+
+/// Takes the largest value of each window of `N` axes of positions.
 ///
-/// The gradient goes to the element that was taken: of equal ones to the first in row-major order. A window with a NaN gives
-/// NaN.
+/// For images: y\[n, c, i, j\] = max_{u, v} x\[n, c, i·stride + u·dilation, j·stride + v·dilation\]. The gradient goes to
+/// the element that was taken: of equal ones to the first in row-major order. A window with a NaN gives NaN.
 ///
 /// # Shapes
-/// input `[batch, channels, height, width]`, output `[batch, channels, out_height, out_width]` with sizes by
+/// input `[batch, channels, *positions]`, output `[batch, channels, *out_positions]` with sizes by
 /// [`output_size`](crate::output_size)
 /// # Errors
-/// `new`: a kernel, stride or dilation of 0; padding of more than half a kernel. `forward`: another number of axes; an image
+/// `new`: a kernel, stride or dilation of 0; padding of more than half a kernel. `forward`: another number of axes; an input
 /// that is smaller than the kernel.
 /// # Source
-/// `torch.nn.MaxPool2d`
+/// `torch.nn.MaxPool1d`, `torch.nn.MaxPool2d`, `torch.nn.MaxPool3d`
 /// # Example
 /// ```
 /// use sconce_core::candle_core::{Device, Module, Tensor};
@@ -57,16 +75,16 @@ impl MaxPool2dConfig {
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct MaxPool2d {
-    windows: [Windows; 2],
+pub struct MaxPool<const N: usize> {
+    windows: [Windows; N],
 }
 
-impl MaxPool2d {
+impl<const N: usize> MaxPool<N> {
     /// The layer with these options.
-    pub fn new(cfg: &MaxPool2dConfig) -> sconce_core::Result<Self> {
+    pub fn new(cfg: &MaxPoolConfig<N>) -> sconce_core::Result<Self> {
         let stride = cfg.stride.unwrap_or(cfg.kernel_size);
         let windows = pool::windows(
-            "MaxPool2d",
+            &Self::name(),
             cfg.kernel_size,
             stride,
             cfg.padding,
@@ -75,17 +93,25 @@ impl MaxPool2d {
         )?;
         Ok(Self { windows })
     }
+
+    fn name() -> String {
+        format!("MaxPool{N}d")
+    }
 }
 
-impl Module for MaxPool2d {
+impl<const N: usize> Module for MaxPool<N> {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        pool::check("MaxPool2d", x)?;
-        let axes = window::axes("MaxPool2d", &self.windows, x.dims())?;
+        pool::check(&Self::name(), N, x)?;
+        let axes = window::axes(&Self::name(), &self.windows, x.dims())?;
         if cpu::has_kernel(x) {
-            return dispatch_real!(x, kernels::max_pool2d::forward(x, axes));
+            // The first of equal layers, and in it the first of equal pixels, is the first of all.
+            let pool = |x: &Tensor, axes, _| dispatch_real!(x, kernels::max_pool2d::forward(x, axes));
+            if let Some(y) = pool::by_images(x, &axes, pool)? {
+                return Ok(y);
+            }
         }
         let y = composite(x, &axes)?;
-        graph::note("max_pool2d", &[x], std::slice::from_ref(&y));
+        graph::note("max_pool", &[x], std::slice::from_ref(&y));
         Ok(y)
     }
 }
@@ -93,27 +119,36 @@ impl Module for MaxPool2d {
 /// The same from candle operations: the oracle of the kernel, and what runs on other devices.
 ///
 /// candle's own `max_pool2d` isn't used: its gradient is wrong.
-fn composite(x: &Tensor, axes: &[Axis; 2]) -> Result<Tensor> {
-    let [v, h] = axes;
-    let size = v.kernel * h.kernel;
+fn composite(x: &Tensor, axes: &[Axis]) -> Result<Tensor> {
+    let size: usize = axes.iter().map(|axis| axis.kernel).product();
     let flat = |windows: Tensor| {
-        let (batch, channels) = (windows.dim(0)?, windows.dim(1)?);
-        windows
-            .permute([0, 1, 2, 4, 3, 5])?
-            .reshape((batch, channels, v.output, h.output, size))
+        let mut dims = vec![windows.dim(0)?, windows.dim(1)?];
+        dims.extend(axes.iter().map(|axis| axis.output));
+        dims.push(size);
+        windows.permute(window::order(axes.len(), true))?.reshape(dims)
     };
     let windows = flat(window::gather(&extend(x, axes, f64::NEG_INFINITY)?, axes)?)?;
     let inside = flat(window::gather(&inside(x, axes)?, axes)?)?;
-    // A score that is largest at the element to take, and there alone: the first maximum, or else the last NaN.
+    largest(&windows, Some(&inside))
+}
+
+/// The largest element along the last axis, of those where `inside` isn't 0: the first of equal ones, or the last NaN.
+pub(crate) fn largest(windows: &Tensor, inside: Option<&Tensor>) -> Result<Tensor> {
+    let size = windows.dim(D::Minus1)?;
+    // A score that is largest at the element to take, and there alone.
     let values = windows.detach();
     let score = |mask: Tensor, by_position: Tensor| mask.to_dtype(DType::F32)?.broadcast_mul(&by_position);
-    let position = Tensor::arange(0f32, size as f32, x.device())?;
+    let position = Tensor::arange(0f32, size as f32, windows.device())?;
     let first = score(
         values.broadcast_eq(&values.max_keepdim(D::Minus1)?)?,
         position.affine(-1., size as f64)?,
     )?;
     let nan = score(values.ne(&values)?, position.affine(1., size as f64 + 1.)?)?;
-    let choice = (first + nan)?.broadcast_mul(&inside)?.argmax_keepdim(D::Minus1)?;
+    let mut score = (first + nan)?;
+    if let Some(inside) = inside {
+        score = score.broadcast_mul(inside)?;
+    }
+    let choice = score.argmax_keepdim(D::Minus1)?;
     windows.gather(&choice, D::Minus1)?.squeeze(D::Minus1)
 }
 
@@ -261,21 +296,21 @@ mod tests {
         let table = [
             (
                 MaxPool2dConfig::new((0, 2)),
-                "kernel_size is [0, 2], expected at least 1 on both axes",
+                "kernel_size is [0, 2], expected at least 1 on every axis",
             ),
             (
                 MaxPool2dConfig {
                     stride: Some([1, 0]),
                     ..base()
                 },
-                "stride is [1, 0], expected at least 1 on both axes",
+                "stride is [1, 0], expected at least 1 on every axis",
             ),
             (
                 MaxPool2dConfig {
                     dilation: [0, 1],
                     ..base()
                 },
-                "dilation is [0, 1], expected at least 1 on both axes",
+                "dilation is [0, 1], expected at least 1 on every axis",
             ),
             (
                 MaxPool2dConfig {

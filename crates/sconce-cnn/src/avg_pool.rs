@@ -1,20 +1,30 @@
-//! Mean over windows of an image.
+//! Mean over windows.
 
 use crate::padding::extend;
-use crate::window::{self, Axis, Pair, Windows};
+use crate::pool::Turn;
+use crate::window::{self, Axis, Sizes, Windows};
 use crate::{kernels, pool};
 use candle_core::{Module, Result, Tensor};
 use sconce_core::{Error, cpu, dispatch_real, graph};
 
+/// Options of [`AvgPool1d`]; the defaults are PyTorch's.
+pub type AvgPool1dConfig = AvgPoolConfig<1>;
+
 /// Options of [`AvgPool2d`]; the defaults are PyTorch's. Pairs are `[height, width]`.
+pub type AvgPool2dConfig = AvgPoolConfig<2>;
+
+/// Options of [`AvgPool3d`]; the defaults are PyTorch's. Triples are `[depth, height, width]`.
+pub type AvgPool3dConfig = AvgPoolConfig<3>;
+
+/// Options of [`AvgPool`]; the defaults are PyTorch's. Every array has a number for each axis of positions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AvgPool2dConfig {
+pub struct AvgPoolConfig<const N: usize> {
     /// Size of the window.
-    pub kernel_size: [usize; 2],
+    pub kernel_size: [usize; N],
     /// Distance between windows; `kernel_size` if `None`.
-    pub stride: Option<[usize; 2]>,
+    pub stride: Option<[usize; N]>,
     /// How far the input is extended, by zeros, on both sides of each axis.
-    pub padding: [usize; 2],
+    pub padding: [usize; N],
     /// Whether a last window that stands out of the padded input counts.
     pub ceil_mode: bool,
     /// Whether the sum is divided by the window's size with its padding, or by the number of the input's elements in it.
@@ -23,13 +33,13 @@ pub struct AvgPool2dConfig {
     pub divisor_override: Option<usize>,
 }
 
-impl AvgPool2dConfig {
+impl<const N: usize> AvgPoolConfig<N> {
     /// Windows side by side.
-    pub fn new(kernel_size: impl Pair) -> Self {
+    pub fn new(kernel_size: impl Sizes<N>) -> Self {
         Self {
-            kernel_size: kernel_size.pair(),
+            kernel_size: kernel_size.sizes(),
             stride: None,
-            padding: [0, 0],
+            padding: [0; N],
             ceil_mode: false,
             count_include_pad: true,
             divisor_override: None,
@@ -37,19 +47,28 @@ impl AvgPool2dConfig {
     }
 }
 
-/// Takes the mean of each window: y\[n, c, i, j\] = Σ_{u, v} x\[n, c, i·stride + u, j·stride + v\] / divisor.
+/// [`AvgPool`] over sequences: input `[batch, channels, length]`.
+pub type AvgPool1d = AvgPool<1>;
+
+/// [`AvgPool`] over images: input `[batch, channels, height, width]`.
+pub type AvgPool2d = AvgPool<2>;
+
+/// [`AvgPool`] over volumes: input `[batch, channels, depth, height, width]`.
+pub type AvgPool3d = AvgPool<3>;
+
+/// Takes the mean of each window of `N` axes of positions.
 ///
-/// The divisor is the window's size; what stands out of the padded input (`ceil_mode`) never counts, and padding only with
-/// `count_include_pad`.
+/// For images: y\[n, c, i, j\] = Σ_{u, v} x\[n, c, i·stride + u, j·stride + v\] / divisor. The divisor is the window's size;
+/// what stands out of the padded input (`ceil_mode`) never counts, and padding only with `count_include_pad`.
 ///
 /// # Shapes
-/// input `[batch, channels, height, width]`, output `[batch, channels, out_height, out_width]` with sizes by
+/// input `[batch, channels, *positions]`, output `[batch, channels, *out_positions]` with sizes by
 /// [`output_size`](crate::output_size)
 /// # Errors
-/// `new`: a kernel, stride or divisor of 0; padding of more than half a kernel. `forward`: another number of axes; an image
+/// `new`: a kernel, stride or divisor of 0; padding of more than half a kernel. `forward`: another number of axes; an input
 /// that is smaller than the kernel.
 /// # Source
-/// `torch.nn.AvgPool2d`
+/// `torch.nn.AvgPool1d`, `torch.nn.AvgPool2d`, `torch.nn.AvgPool3d`
 /// # Example
 /// ```
 /// use sconce_core::candle_core::{Device, Module, Tensor};
@@ -60,8 +79,8 @@ impl AvgPool2dConfig {
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct AvgPool2d {
-    windows: [Windows; 2],
+pub struct AvgPool<const N: usize> {
+    windows: [Windows; N],
     divisor: Divisor,
 }
 
@@ -73,73 +92,95 @@ enum Divisor {
     Fixed(usize),
 }
 
-impl AvgPool2d {
+impl<const N: usize> AvgPool<N> {
     /// The layer with these options.
-    pub fn new(cfg: &AvgPool2dConfig) -> sconce_core::Result<Self> {
+    pub fn new(cfg: &AvgPoolConfig<N>) -> sconce_core::Result<Self> {
         let stride = cfg.stride.unwrap_or(cfg.kernel_size);
         let windows = pool::windows(
-            "AvgPool2d",
+            &Self::name(),
             cfg.kernel_size,
             stride,
             cfg.padding,
-            [1, 1],
+            [1; N],
             cfg.ceil_mode,
         )?;
         let divisor = match (cfg.divisor_override, cfg.count_include_pad) {
-            (Some(0), _) => return Err(Error::config("AvgPool2d", "divisor_override", 0, "at least 1")),
+            (Some(0), _) => return Err(Error::config(Self::name(), "divisor_override", 0, "at least 1")),
             (Some(fixed), _) => Divisor::Fixed(fixed),
             (None, true) => Divisor::WithPadding,
             (None, false) => Divisor::WithoutPadding,
         };
         Ok(Self { windows, divisor })
     }
+
+    fn name() -> String {
+        format!("AvgPool{N}d")
+    }
 }
 
-impl Module for AvgPool2d {
+impl<const N: usize> Module for AvgPool<N> {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        pool::check("AvgPool2d", x)?;
-        let axes = window::axes("AvgPool2d", &self.windows, x.dims())?;
-        let scale = self.divisor.scale(&axes);
+        pool::check(&Self::name(), N, x)?;
+        let axes = window::axes(&Self::name(), &self.windows, x.dims())?;
         if cpu::has_kernel(x) {
-            return dispatch_real!(x, kernels::avg_pool2d::forward(x, axes, scale));
+            let pool = |x: &Tensor, axes: [Axis; 2], turn| {
+                let divisor = match (self.divisor, turn) {
+                    (Divisor::Fixed(_), Turn::Second) => Divisor::Fixed(1),
+                    (divisor, _) => divisor,
+                };
+                let scale = divisor.scale(&axes);
+                dispatch_real!(x, kernels::avg_pool2d::forward(x, axes, scale))
+            };
+            if let Some(y) = pool::by_images(x, &axes, pool)? {
+                return Ok(y);
+            }
         }
-        let y = composite(x, &axes, scale)?;
-        graph::note("avg_pool2d", &[x], std::slice::from_ref(&y));
+        let y = composite(x, &axes, self.divisor.scale(&axes))?;
+        graph::note("avg_pool", &[x], std::slice::from_ref(&y));
         Ok(y)
     }
 }
 
 impl Divisor {
     /// What every window's sum is multiplied by, row-major.
-    fn scale(self, axes: &[Axis; 2]) -> Vec<f64> {
-        let counts = axes.map(|axis| {
-            let [before, after] = axis.padding;
-            let count = |o: usize| {
-                let start = o * axis.stride;
-                let end = (start + axis.kernel).min(axis.input + before + after);
-                match self {
-                    Self::WithoutPadding => end.min(axis.input + before).saturating_sub(start.max(before)),
-                    _ => end - start,
-                }
-            };
-            (0..axis.output).map(count).collect::<Vec<_>>()
-        });
-        let [rows, columns] = &counts;
-        let scale = |row: usize, column: usize| match self {
-            Self::Fixed(divisor) => 1. / divisor as f64,
+    fn scale(self, axes: &[Axis]) -> Vec<f64> {
+        let mut divisors = vec![1];
+        for axis in axes {
+            let counts = self.counts(axis);
+            let times = |divisor: usize| counts.iter().map(move |count| divisor * count);
+            divisors = divisors.into_iter().flat_map(times).collect();
+        }
+        let scale = |divisor: usize| match self {
+            Self::Fixed(fixed) => 1. / fixed as f64,
             // A window in the padding alone has sum 0, which stays 0.
-            _ => 1. / (row * column).max(1) as f64,
+            _ => 1. / divisor.max(1) as f64,
         };
-        rows.iter()
-            .flat_map(|&row| columns.iter().map(move |&column| scale(row, column)))
-            .collect()
+        divisors.into_iter().map(scale).collect()
+    }
+
+    /// How many elements of an axis count in each of its windows.
+    fn counts(self, axis: &Axis) -> Vec<usize> {
+        let [before, after] = axis.padding;
+        let count = |o: usize| {
+            let start = o * axis.stride;
+            let end = (start + axis.kernel).min(axis.input + before + after);
+            match self {
+                Self::WithoutPadding => end.min(axis.input + before).saturating_sub(start.max(before)),
+                _ => end - start,
+            }
+        };
+        (0..axis.output).map(count).collect()
     }
 }
 
 /// The same from candle operations: the oracle of the kernel, and what runs on other devices.
-fn composite(x: &Tensor, axes: &[Axis; 2], scale: Vec<f64>) -> Result<Tensor> {
-    let sums = window::gather(&extend(x, axes, 0.)?, axes)?.sum((3, 5))?;
-    let scale = Tensor::from_vec(scale, (axes[0].output, axes[1].output), x.device())?.to_dtype(x.dtype())?;
+fn composite(x: &Tensor, axes: &[Axis], scale: Vec<f64>) -> Result<Tensor> {
+    let within: Vec<usize> = (0..axes.len()).map(|k| 3 + 2 * k).collect();
+    let sums = window::gather(&extend(x, axes, 0.)?, axes)?.sum(within)?;
+    let outputs: Vec<usize> = axes.iter().map(|axis| axis.output).collect();
+    let scale = Tensor::from_vec(scale, outputs, &candle_core::Device::Cpu)?
+        .to_dtype(x.dtype())?
+        .to_device(x.device())?;
     sums.broadcast_mul(&scale)
 }
 
@@ -278,14 +319,14 @@ mod tests {
         let table = [
             (
                 AvgPool2dConfig::new((0, 2)),
-                "kernel_size is [0, 2], expected at least 1 on both axes",
+                "kernel_size is [0, 2], expected at least 1 on every axis",
             ),
             (
                 AvgPool2dConfig {
                     stride: Some([1, 0]),
                     ..base()
                 },
-                "stride is [1, 0], expected at least 1 on both axes",
+                "stride is [1, 0], expected at least 1 on every axis",
             ),
             (
                 AvgPool2dConfig {

@@ -1,3 +1,4 @@
+use super::composite::composite;
 use super::*;
 use crate::tests::{Check, assert_same};
 use candle_core::{DType, Device, Var};
@@ -18,7 +19,7 @@ struct Case {
     c_out: usize,
     kernel: [usize; 2],
     bias: bool,
-    options: Conv2dOptions,
+    options: ConvOptions<2>,
 }
 
 impl Case {
@@ -46,13 +47,13 @@ impl Case {
     }
 }
 
-fn options(stride: [usize; 2], padding: Padding, dilation: [usize; 2], groups: usize) -> Conv2dOptions {
-    Conv2dOptions {
+fn options(stride: [usize; 2], padding: Padding<2>, dilation: [usize; 2], groups: usize) -> ConvOptions<2> {
+    ConvOptions {
         stride,
         padding,
         dilation,
         groups,
-        ..Conv2dOptions::default()
+        ..ConvOptions::default()
     }
 }
 
@@ -81,7 +82,7 @@ prop_compose! {
             [mode as usize];
         let activation = [None, Some(Activation::Relu), Some(Activation::Sigmoid), Some(Activation::Tanh), Some(Activation::Gelu)]
             [activation as usize];
-        let options = Conv2dOptions { padding_mode, activation, ..options(stride, padding, dilation, groups) };
+        let options = ConvOptions { padding_mode, activation, ..options(stride, padding, dilation, groups) };
         Case { batch, size, groups, c_in, c_out, kernel, bias, options }
     }
 }
@@ -144,7 +145,7 @@ fn large() -> Vec<Case> {
             1,
             6,
             [5, 5],
-            Conv2dOptions {
+            ConvOptions {
                 activation: Some(Activation::Sigmoid),
                 ..plain(1)
             },
@@ -253,13 +254,13 @@ fn gradients() -> Check {
             .check(
                 &[("x", &x), ("weight", &weight), ("bias", &bias)],
                 &[],
-                |t: &[Tensor]| conv2d(&t[0], &t[1], Some(&t[2]), &case.options),
+                |t: &[Tensor]| conv(&t[0], &t[1], Some(&t[2]), &case.options),
             )
             .map_err(|error| format!("{case:?}: {error}"))?;
         // From an expanded input, whose rows share their memory.
         let row = x.narrow(2, 0, 1)?.contiguous()?;
         assert_gradients(&[("row", &row)], |t: &[Tensor]| {
-            conv2d(&t[0].broadcast_as(x.shape())?, &weight, None, &case.options)
+            conv(&t[0].broadcast_as(x.shape())?, &weight, None, &case.options)
         });
     }
     Ok(())
@@ -270,12 +271,12 @@ fn only_what_is_wanted_gets_a_gradient() -> Check {
     let case = &large()[1];
     let [x, weight, bias] = case.tensors(DType::F64)?;
     let full = all(&[x.clone(), weight.clone(), bias.clone()], |x, w, b| {
-        conv2d(x, w, Some(b), &case.options)
+        conv(x, w, Some(b), &case.options)
     })?;
     for wanted in 0..3 {
         let parts = all(&[x.clone(), weight.clone(), bias.clone()], |x, w, b| {
             let keep = |i: usize, t: &Tensor| if i == wanted { t.clone() } else { t.detach() };
-            conv2d(&keep(0, x), &keep(1, w), Some(&keep(2, b)), &case.options)
+            conv(&keep(0, x), &keep(1, w), Some(&keep(2, b)), &case.options)
         })?;
         assert_same(
             &parts[1..],
@@ -290,7 +291,7 @@ fn only_what_is_wanted_gets_a_gradient() -> Check {
 fn no_images_no_pixels() -> Check {
     let x = Var::zeros((0, 2, 5, 5), DType::F32, &Device::Cpu)?;
     let weight = Var::ones((3, 2, 3, 3), DType::F32, &Device::Cpu)?;
-    let y = conv2d(&x, &weight, None, &Conv2dOptions::default())?;
+    let y = conv(&x, &weight, None, &ConvOptions::<2>::default())?;
     assert_eq!(y.dims(), [0, 3, 3, 3]);
     let grads = y.sum_all()?.backward()?;
     assert_eq!(
@@ -347,21 +348,21 @@ fn bad_options_and_shapes_are_named() -> Check {
         ),
         (
             Conv2dConfig::new(4, 6, (3, 0)),
-            "kernel_size is 0, expected at least 1",
+            "kernel_size is [3, 0], expected at least 1 on every axis",
         ),
         (
             Conv2dConfig {
                 stride: [0, 1],
                 ..base()
             },
-            "stride is [0, 1], expected at least 1 on both axes",
+            "stride is [0, 1], expected at least 1 on every axis",
         ),
         (
             Conv2dConfig {
                 dilation: [1, 0],
                 ..base()
             },
-            "dilation is [1, 0], expected at least 1 on both axes",
+            "dilation is [1, 0], expected at least 1 on every axis",
         ),
         (
             Conv2dConfig { groups: 0, ..base() },
@@ -448,5 +449,163 @@ fn bad_options_and_shapes_are_named() -> Check {
             ..
         }
     ));
+    Ok(())
+}
+
+/// Random options of any number of axes, kernel against composite.
+fn check_axes<const N: usize>(random: &mut Random, seed: u64) -> Check {
+    let one = |random: &mut Random, low, high| [(); N].map(|()| random.integer(low, high));
+    let (kernel, dilation) = (one(random, 1, 4), one(random, 1, 3));
+    let same = random.integer(0, 3) == 0;
+    let stride = if same { [1; N] } else { one(random, 1, 4) };
+    let groups = random.integer(1, 3);
+    let modes = [
+        PaddingMode::Zeros,
+        PaddingMode::Reflect,
+        PaddingMode::Replicate,
+        PaddingMode::Circular,
+    ];
+    let options = ConvOptions {
+        stride,
+        padding: if same {
+            Padding::Same
+        } else {
+            Padding::Explicit(one(random, 0, 3))
+        },
+        padding_mode: modes[random.integer(0, 4)],
+        dilation,
+        groups,
+        activation: [None, Some(Activation::Tanh), Some(Activation::Gelu)][random.integer(0, 3)],
+    };
+    let (c_in, c_out) = (random.integer(1, 3), random.integer(1, 3));
+    let mut shapes = [
+        vec![random.integer(1, 3), groups * c_in],
+        vec![groups * c_out, c_in],
+        vec![groups * c_out],
+    ];
+    shapes[0].extend(one(random, 4, 8));
+    shapes[1].extend(kernel);
+    let mut values = Random::new(seed);
+    let [x, w, b] = shapes.map(|shape| values.normal(shape, DType::F64).unwrap());
+    let Ok(geometry) = Geometry::new("", &x, &w, Some(&b), &options) else {
+        return Ok(());
+    };
+    let tensors = [x, w, b];
+    let kernel = all(&tensors, |x, w, b| conv(x, w, Some(b), &options))?;
+    let oracle = all(&tensors, |x, w, b| {
+        let y = composite(x, w, Some(b), &geometry)?;
+        options
+            .activation
+            .map_or(Ok(y.clone()), |activation| activation.forward(&y))
+    })?;
+    assert_eq!(kernel.len(), 4);
+    assert_same(&kernel, &oracle, Bound::F64);
+    Ok(())
+}
+
+#[test]
+fn one_and_three_axes_equal_composites() -> Check {
+    for seed in 0..60 {
+        let mut random = Random::new(seed);
+        check_axes::<1>(&mut random, seed)?;
+        check_axes::<3>(&mut random, seed)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn gradients_of_one_and_three_axes() -> Check {
+    let mut random = Random::new(8);
+    let check = GradCheck {
+        layouts: Layout::ALL,
+        ..GradCheck::default()
+    };
+    let modes = [
+        PaddingMode::Zeros,
+        PaddingMode::Reflect,
+        PaddingMode::Replicate,
+        PaddingMode::Circular,
+    ];
+    for padding_mode in modes {
+        let [x, w, b] = [vec![2, 4, 7], vec![6, 2, 3], vec![6]].map(|shape| random.normal(shape, DType::F64));
+        let options = ConvOptions {
+            stride: [2],
+            padding: Padding::Explicit([3]),
+            padding_mode,
+            dilation: [2],
+            groups: 2,
+            activation: Some(Activation::Tanh),
+        };
+        check.check(
+            &[("x", &x?), ("weight", &w?), ("bias", &b?)],
+            &[],
+            |t: &[Tensor]| conv(&t[0], &t[1], Some(&t[2]), &options),
+        )?;
+        let shapes = [vec![2, 2, 4, 3, 5], vec![4, 1, 2, 3, 2], vec![4]];
+        let [x, w, b] = shapes.map(|shape| random.normal(shape, DType::F64));
+        let options = ConvOptions {
+            stride: [2, 1, 3],
+            padding: Padding::Explicit([2, 2, 1]),
+            padding_mode,
+            dilation: [2, 1, 2],
+            groups: 2,
+            activation: None,
+        };
+        check.check(
+            &[("x", &x?), ("weight", &w?), ("bias", &b?)],
+            &[],
+            |t: &[Tensor]| conv(&t[0], &t[1], Some(&t[2]), &options),
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn axes_have_names_whatever_their_number() -> Check {
+    let store = ParamStore::new(DType::F32, &Device::Cpu);
+    let message = |result: Result<Tensor>| -> std::result::Result<String, Box<dyn std::error::Error>> {
+        Ok(Error::from(result.err().ok_or("accepted")?).to_string())
+    };
+    let one = Conv1d::new(&Conv1dConfig::new(2, 3, 4), store.builder().pp("a"))?;
+    let three = Conv3d::new(&Conv3dConfig::new(2, 3, 2), store.builder().pp("b"))?;
+    let zeros = |dims: &[usize]| Tensor::zeros(dims, DType::F32, &Device::Cpu);
+    assert_eq!(
+        message(one.forward(&zeros(&[1, 2, 3])?))?,
+        "a (Conv1d): input has shape [1, 2, 3], expected a length of at least 4, so that (3 + 0 + 0 − 1·(4 − 1) − 1) / 1 + 1 \
+         windows of 4 fit"
+    );
+    assert_eq!(
+        message(one.forward(&zeros(&[1, 2, 3, 4])?))?,
+        "a (Conv1d): input has shape [1, 2, 3, 4], expected [batch, in_channels = 2, length]"
+    );
+    assert_eq!(
+        message(three.forward(&zeros(&[1, 2, 1, 4, 4])?))?,
+        "b (Conv3d): input has shape [1, 2, 1, 4, 4], expected a depth of at least 2, so that (1 + 0 + 0 − 1·(2 − 1) − 1) / 1 \
+         + 1 windows of 2 fit"
+    );
+    let weight = zeros(&[3, 2, 2])?;
+    let options = ConvOptions::<3>::default();
+    assert_eq!(
+        message(conv(&zeros(&[1, 2, 1, 4, 4])?, &weight, None, &options))?,
+        "conv3d: weight has shape [3, 2, 2], expected [out_channels, in_channels / groups, kernel_depth, kernel_height, \
+         kernel_width]"
+    );
+    // More axes than there are names for still work.
+    let y = conv(
+        &zeros(&[1, 1, 2, 2, 2, 2])?,
+        &zeros(&[1, 1, 2, 1, 1, 2])?,
+        None,
+        &ConvOptions::<4>::default(),
+    )?;
+    assert_eq!(y.dims(), [1, 1, 1, 2, 2, 1]);
+    assert!(
+        conv(
+            &zeros(&[1, 1])?,
+            &zeros(&[1, 1])?,
+            None,
+            &ConvOptions::<0>::default()
+        )
+        .is_err()
+    );
     Ok(())
 }
