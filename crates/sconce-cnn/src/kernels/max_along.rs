@@ -106,8 +106,8 @@ impl<T: Real> MaxAlong<T> {
             for at in range.clone().skip(1) {
                 let x = &x[at * self.inner..][..self.inner];
                 for ((y, choice), x) in y.iter_mut().zip(choices.iter_mut()).zip(x) {
-                    // A NaN isn't equal to itself, and no number is larger than one.
-                    if *x > *y || *x != *x {
+                    // A NaN doesn't compare with itself, and no number is larger than one.
+                    if *x > *y || x.partial_cmp(x).is_none() {
                         (*y, *choice) = (*x, at as u32);
                     }
                 }
