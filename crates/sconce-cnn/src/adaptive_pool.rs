@@ -2,7 +2,7 @@
 
 use crate::along::Along;
 use crate::max_pool::largest;
-use crate::window::{Sizes, axis_name, lengths};
+use crate::window::{Sizes, axis_name, fits, lengths};
 use crate::{kernels, pool};
 use candle_core::{Module, Result, Tensor};
 use sconce_core::{Error, cpu, dispatch_real, graph};
@@ -167,6 +167,10 @@ fn ranges<const N: usize>(
 ) -> sconce_core::Result<Vec<Vec<Range<usize>>>> {
     pool::check(layer, N, x)?;
     let lengths: [usize; N] = lengths(layer, "channels", x.dims())?;
+    let sizes = x.dims().iter().take(2).copied();
+    let largest = lengths.iter().zip(output_size);
+    let largest = largest.map(|(&length, size)| size.unwrap_or(0).max(length));
+    fits(layer, x.dims(), sizes.chain(largest))?;
     let on_axis = |(k, (&length, size)): (usize, (&usize, &Option<usize>))| match length {
         0 => {
             let expected = format!("a {} of at least 1", axis_name(N, k));

@@ -196,11 +196,11 @@ pub(crate) fn check_sizes(
             return Err(Error::config(path, "groups", groups, expected));
         }
     }
-    let all = kernel_size
+    let bytes = kernel_size
         .iter()
-        .try_fold(out_channels, |all, &size| all.checked_mul(size));
-    match all.and_then(|all| all.checked_mul(in_channels)) {
-        Some(all) if isize::try_from(all).is_ok() => Ok(()),
+        .try_fold(16usize, |bytes, &size| bytes.checked_mul(size));
+    match bytes.and_then(|bytes| bytes.checked_mul(in_channels)?.checked_mul(out_channels)) {
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok(()),
         _ => Err(Error::config(
             path,
             "kernel_size",

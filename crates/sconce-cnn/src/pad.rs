@@ -2,6 +2,7 @@
 
 use crate::along::Along;
 use crate::padding::{PaddingMode, full};
+use crate::window::fits;
 use candle_core::{Result, Tensor};
 use sconce_core::Error;
 
@@ -44,20 +45,21 @@ pub fn pad(x: &Tensor, padding: &[[isize; 2]], mode: Pad) -> Result<Tensor> {
         let expected = format!("at least {} axes, one for each pair of padding", padding.len());
         return Err(Error::shape("pad", "input", expected, x.dims()).into());
     };
-    let mut padded = x.clone();
-    for (dim, &amounts) in (first..).zip(padding) {
-        let length = x.dim(dim)?;
-        if let Some(expected) = mode.problem(length, amounts) {
-            let expected = format!("axis {dim} of {expected}");
+    let mut sizes = x.dims().to_vec();
+    for (dim, (size, &amounts)) in sizes.iter_mut().skip(first).zip(padding).enumerate() {
+        if let Some(expected) = mode.problem(*size, amounts) {
+            let expected = format!("axis {} of {expected}", first + dim);
             return Err(Error::shape("pad", "input", expected, x.dims()).into());
         }
+        *size = amounts.into_iter().fold(*size, usize::saturating_add_signed);
+    }
+    fits("pad", x.dims(), sizes)?;
+    let mut padded = x.clone();
+    for (dim, &amounts) in (first..).zip(padding) {
         padded = mode.extend(&padded, dim, amounts)?;
     }
     Ok(padded)
 }
-
-/// Elements that can stand on a side: positions are counted in 32 bits.
-const MOST: usize = i32::MAX as usize;
 
 impl Pad {
     /// What is wrong with an axis, if anything.
@@ -66,7 +68,6 @@ impl Pad {
         let cut = cut(before).saturating_add(cut(after));
         let largest = before.max(after).max(0).unsigned_abs();
         let (least, why) = match self {
-            _ if largest > MOST => return Some(format!("any length, for padding of at most {MOST}")),
             _ if cut > length => (cut, format!("padding of [{before}, {after}]")),
             Self::Reflect if largest > 0 => {
                 (largest.saturating_add(1), format!("reflect padding of {largest}"))
@@ -96,7 +97,9 @@ fn extend_by(value: f64, x: &Tensor, dim: usize, [before, after]: [isize; 2]) ->
     let length = x.dim(dim)?;
     let start = before.min(0).unsigned_abs();
     let kept = length - start - after.min(0).unsigned_abs();
-    let inner = x.narrow(dim, start, kept)?;
+    // candle takes a view of nothing for out of range where it doesn't begin at the start.
+    let empty = x.elem_count() == 0 || kept == 0;
+    let inner = x.narrow(dim, if empty { 0 } else { start }, kept)?;
     let side = |amount: isize| {
         let mut dims = x.dims().to_vec();
         if let Some(length) = dims.get_mut(dim) {

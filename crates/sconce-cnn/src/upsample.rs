@@ -3,7 +3,7 @@
 mod taps;
 
 use crate::along::Along;
-use crate::window::axis_name;
+use crate::window::{axis_name, fits};
 use candle_core::{Module, Result, Tensor};
 use sconce_core::Error;
 
@@ -162,15 +162,18 @@ impl Module for Upsample {
         if self.cfg.mode == UpsampleMode::Cubic && count != 2 {
             return Err(fail("[batch, channels, height, width] for mode Cubic".to_owned()).into());
         }
-        let mut maps = Vec::with_capacity(count);
+        let mut sizes = Vec::with_capacity(count);
         for (k, &length) in positions.iter().enumerate() {
-            let (size, step) = self.axis(k, count, length).map_err(fail)?;
-            let rows = taps::rows(self.cfg.mode, self.cfg.align_corners, length, size, step);
-            maps.push(Along::new("upsample", length, rows));
+            sizes.push(self.axis(k, count, length).map_err(fail)?);
         }
+        let largest = positions.iter().zip(&sizes);
+        let largest = largest.map(|(&length, &(size, _))| size.max(length));
+        let channels = x.dims().iter().take(2).copied();
+        fits("Upsample", x.dims(), channels.chain(largest))?;
         let mut y = x.clone();
-        for (dim, map) in (2..).zip(maps) {
-            y = map.apply(&y, dim)?;
+        for (k, (&length, (size, step))) in positions.iter().zip(sizes).enumerate() {
+            let rows = taps::rows(self.cfg.mode, self.cfg.align_corners, length, size, step);
+            y = Along::new("upsample", length, rows).apply(&y, k + 2)?;
         }
         Ok(y)
     }

@@ -39,7 +39,7 @@ pub fn output_size(
     } else {
         steps / stride
     };
-    let starts_in_padding = ceil_mode && rounded * stride >= length + padding[0];
+    let starts_in_padding = ceil_mode && rounded.saturating_mul(stride) >= length + padding[0];
     Some(rounded + 1 - usize::from(starts_in_padding && rounded > 0))
 }
 
@@ -177,7 +177,8 @@ impl Windows {
                 stride,
                 dilation,
                 padding,
-            }),
+            }
+            .bounded()),
             _ => {
                 let [before, after] = padding;
                 let least = dilation
@@ -207,15 +208,31 @@ impl Axis {
         }
     }
 
+    /// The same with steps that are no longer than the axis: between less than two windows or taps any length will do.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            stride: if self.output < 2 { 1 } else { self.stride },
+            dilation: if self.kernel < 2 { 1 } else { self.dilation },
+            ..self
+        }
+    }
+
     /// Length with padding.
     pub(crate) fn padded(&self) -> usize {
         self.input + self.padding[0] + self.padding[1]
     }
 
+    /// The largest number of elements that an axis has at any time, padded or as windows.
+    pub(crate) fn extent(&self) -> usize {
+        let windows = self.output.saturating_mul(self.kernel);
+        windows.max(self.reach())
+    }
+
     /// Length that the windows reach over, the padded one at least: in `ceil_mode` the last window can stand out.
     pub(crate) fn reach(&self) -> usize {
-        let last = (self.output.saturating_sub(1)) * self.stride + (self.kernel - 1) * self.dilation + 1;
-        last.max(self.padded())
+        let last = (self.output.saturating_sub(1)).saturating_mul(self.stride);
+        let covered = (self.kernel - 1).saturating_mul(self.dilation);
+        last.saturating_add(covered).saturating_add(1).max(self.padded())
     }
 
     /// Positions in the padded input of every window's taps, window by window.
@@ -242,7 +259,28 @@ pub(crate) fn axes<const N: usize>(
             Error::shape(layer, "input", expected, dims)
         })?;
     }
+    let channels = dims.iter().take(2).copied();
+    fits(layer, dims, channels.chain(axes.iter().map(Axis::extent)))?;
     Ok(axes)
+}
+
+/// That a tensor of these sizes can be: positions are counted in 32 bits, bytes in what an allocation may have.
+pub(crate) fn fits(
+    layer: &str,
+    dims: &[usize],
+    sizes: impl IntoIterator<Item = usize>,
+) -> sconce_core::Result<()> {
+    let sum = sizes.into_iter().try_fold(16usize, |bytes, size| {
+        let counted = i32::try_from(size).is_ok();
+        bytes.checked_mul(size.max(1)).filter(|_| counted)
+    });
+    match sum {
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok(()),
+        _ => {
+            let expected = "one whose output, with these options, fits into memory";
+            Err(Error::shape(layer, "input", expected, dims))
+        }
+    }
 }
 
 /// The lengths of the axes of positions of `[batch, channels, *positions]`.

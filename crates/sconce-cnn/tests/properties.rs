@@ -26,19 +26,33 @@ fn number() -> impl Strategy<Value = usize> {
 
 fn numbers<const N: usize>() -> impl Strategy<Value = [usize; N]> {
     prop_oneof![
-        4 => proptest::array::uniform(1usize..4),
-        2 => proptest::array::uniform(0usize..3),
+        16 => proptest::array::uniform(1usize..4),
+        1 => proptest::array::uniform(0usize..3),
         1 => proptest::array::uniform(number()),
     ]
 }
 
-/// A shape that is often a right one.
-fn shape<const N: usize>(channels: usize) -> impl Strategy<Value = Vec<usize>> {
+/// A batch and lengths of axes, or, now and then, any shape at all.
+#[derive(Debug, Clone)]
+enum Shape {
+    Fitting(usize, Vec<usize>),
+    Any(Vec<usize>),
+}
+
+impl Shape {
+    fn dims(self, channels: usize) -> Vec<usize> {
+        match self {
+            Self::Fitting(batch, lengths) => [vec![batch, channels], lengths].concat(),
+            Self::Any(dims) => dims,
+        }
+    }
+}
+
+fn shape(axes: usize) -> impl Strategy<Value = Shape> {
+    let lengths = proptest::collection::vec(prop_oneof![9 => 1usize..9, 1 => Just(0)], axes);
     prop_oneof![
-        4 => (0usize..3, proptest::collection::vec(1usize..7, N))
-            .prop_map(move |(batch, sizes)| [vec![batch, channels], sizes].concat()),
-        1 => proptest::collection::vec(0usize..5, 0..6),
-        1 => proptest::collection::vec(0usize..5, N + 2),
+        8 => (0usize..3, lengths).prop_map(|(batch, lengths)| Shape::Fitting(batch, lengths)),
+        1 => proptest::collection::vec(0usize..5, 0..6).prop_map(Shape::Any),
     ]
 }
 
@@ -103,18 +117,18 @@ macro_rules! for_axes {
             use super::*;
 
             proptest! {
-                #![proptest_config(ProptestConfig::with_cases(150))]
+                #![proptest_config(ProptestConfig::with_cases(300))]
 
                 #[test]
                 fn convolution(
-                    channels in (1usize..3, 1usize..3, prop_oneof![4 => 1usize..3, 1 => 0usize..2]),
+                    channels in (1usize..3, 1usize..3, prop_oneof![15 => 1usize..3, 1 => Just(0)]),
                     in_channels in prop_oneof![9 => Just(None), 1 => number().prop_map(Some)],
                     sizes in (numbers::<$n>(), numbers::<$n>(), numbers::<$n>()),
                     padding in padding::<$n>(),
                     padding_mode in mode(),
                     bias in any::<bool>(),
-                    dims in (1usize..5).prop_flat_map(shape::<$n>),
-                    single in any::<bool>(),
+                    shape in shape($n),
+                    other_dtype in 0..10,
                 ) {
                     let (c_in, c_out, groups) = channels;
                     let (kernel, stride, dilation) = sizes;
@@ -123,7 +137,9 @@ macro_rules! for_axes {
                         stride, padding, padding_mode, dilation, groups, bias,
                         ..ConvConfig::<$n>::new(in_channels.unwrap_or(c_in * groups.max(1)), c_out * groups.max(1), kernel)
                     };
-                    let dtype = if single { DType::F32 } else { DType::F64 };
+                    // Mostly that of the parameters.
+                    let dtype = if other_dtype == 0 { DType::F64 } else { DType::F32 };
+                    let dims = shape.dims(c_in * groups.max(1));
                     let store = ParamStore::new(DType::F32, &Device::Cpu).seeded(1);
                     // A weight that is possible but needs no test: it doesn't fit into this machine.
                     if kernel.iter().all(|&size| size < 100) && cfg.in_channels < 100
@@ -136,12 +152,12 @@ macro_rules! for_axes {
 
                 #[test]
                 fn transposed_convolution(
-                    channels in (1usize..3, 1usize..3, prop_oneof![4 => 1usize..3, 1 => 0usize..2]),
-                    sizes in (numbers::<$n>(), proptest::array::uniform(0usize..4), numbers::<$n>()),
-                    padding in numbers::<$n>(),
-                    output_padding in proptest::array::uniform(0usize..3),
+                    channels in (1usize..3, 1usize..3, prop_oneof![15 => 1usize..3, 1 => Just(0)]),
+                    sizes in (numbers::<$n>(), numbers::<$n>(), numbers::<$n>()),
+                    padding in prop_oneof![9 => proptest::array::uniform(0usize..3), 1 => proptest::array::uniform(number())],
+                    output_padding in prop_oneof![3 => Just([0; $n]), 1 => proptest::array::uniform(0usize..3)],
                     bias in any::<bool>(),
-                    dims in (1usize..5).prop_flat_map(shape::<$n>),
+                    shape in shape($n),
                     wanted in proptest::array::uniform(0usize..20),
                 ) {
                     let (c_in, c_out, groups) = channels;
@@ -150,6 +166,7 @@ macro_rules! for_axes {
                         stride, padding, output_padding, dilation, groups, bias,
                         ..ConvTransposeConfig::<$n>::new(c_in * groups.max(1), c_out * groups.max(1), kernel)
                     };
+                    let dims = shape.dims(c_in * groups.max(1));
                     let store = ParamStore::new(DType::F32, &Device::Cpu).seeded(1);
                     // A dilation of 2^40 gives an output that is possible, but not on this machine.
                     if kernel.iter().chain(&dilation).all(|&size| size < 100)
@@ -165,15 +182,16 @@ macro_rules! for_axes {
                 fn pooling(
                     sizes in (numbers::<$n>(), numbers::<$n>(), numbers::<$n>()),
                     stride_given in any::<bool>(),
-                    padding in numbers::<$n>(),
+                    padding in prop_oneof![9 => proptest::array::uniform(0usize..2), 1 => proptest::array::uniform(number())],
                     flags in (any::<bool>(), any::<bool>()),
-                    divisor_override in proptest::option::of(0usize..3),
-                    out in proptest::array::uniform(proptest::option::of(0usize..6)),
-                    dims in shape::<$n>(2),
+                    divisor_override in proptest::option::of(prop_oneof![9 => 1usize..4, 1 => Just(0)]),
+                    out in proptest::array::uniform(proptest::option::of(prop_oneof![9 => 1usize..6, 1 => Just(0)])),
+                    shape in shape($n),
                     single in any::<bool>(),
                 ) {
                     let (kernel, stride, dilation) = sizes;
                     let (ceil_mode, count_include_pad) = flags;
+                    let dims = shape.dims(2);
                     let stride = stride_given.then_some(stride);
                     let dtype = if single { DType::F32 } else { DType::F64 };
                     let max = MaxPoolConfig { stride, padding, dilation, ceil_mode, ..MaxPoolConfig::<$n>::new(kernel) };
@@ -209,19 +227,28 @@ proptest! {
 
     #[test]
     fn resampling(
-        sizes in proptest::option::of(proptest::collection::vec(0usize..9, 0..4)),
-        factors in proptest::collection::vec(prop_oneof![9 => 0f64..3., 1 => Just(f64::INFINITY), 1 => Just(1e300)], 0..4),
+        axes in 1usize..4,
+        one in any::<bool>(),
+        sizes in proptest::option::of(proptest::collection::vec(prop_oneof![20 => 1usize..9, 1 => Just(0)], 3)),
+        factors in proptest::collection::vec(
+            prop_oneof![20 => 0.3f64..3., 1 => 0f64..1., 1 => Just(f64::INFINITY), 1 => Just(1e300)], 3),
         mode in proptest::sample::select(vec![
             UpsampleMode::Nearest, UpsampleMode::NearestExact, UpsampleMode::Linear, UpsampleMode::Cubic,
         ]),
         flags in (any::<bool>(), any::<bool>()),
-        dims in proptest::collection::vec(0usize..5, 0..7),
+        shape in (1usize..4).prop_flat_map(shape),
     ) {
+        let count = if one { 1 } else { axes };
+        let to = match sizes {
+            Some(sizes) => UpsampleTo::Size(sizes[..count].to_vec()),
+            None => UpsampleTo::Scale(factors[..count].to_vec()),
+        };
+        let dims = shape.dims(2);
         let cfg = UpsampleConfig {
-            to: sizes.map_or(UpsampleTo::Scale(factors), UpsampleTo::Size),
+            to,
             mode,
-            align_corners: flags.0,
-            recompute_scale_factor: flags.1,
+            align_corners: flags.0 && flags.1,
+            recompute_scale_factor: flags.0,
         };
         if let Some(layer) = accepted(Upsample::new(&cfg)) {
             run(&dims, DType::F32, |x| layer.forward(x));
@@ -231,9 +258,10 @@ proptest! {
     #[test]
     fn padding_of_any_axes(
         amounts in proptest::collection::vec(
-            proptest::array::uniform2(prop_oneof![9 => -4isize..5, 1 => Just(isize::MIN), 1 => Just(isize::MAX)]), 0..5),
+            proptest::array::uniform2(prop_oneof![30 => -1isize..3, 9 => -4isize..5, 1 => Just(isize::MIN), 1 => Just(isize::MAX)]),
+            0..4),
         mode in proptest::sample::select(vec![Pad::Constant(2.), Pad::Reflect, Pad::Replicate, Pad::Circular]),
-        dims in proptest::collection::vec(0usize..5, 0..5),
+        dims in proptest::collection::vec(prop_oneof![9 => 2usize..5, 1 => 0usize..2], 2..5),
     ) {
         run(&dims, DType::F32, |x| pad(x, &amounts, mode));
     }

@@ -63,6 +63,9 @@ impl<const N: usize> Geometry<N> {
                 return Err(Error::shape(path, "input", expected, x.dims()));
             }
         }
+        let sizes = [batch, out_channels].into_iter();
+        let sizes = sizes.chain(axes.iter().map(|axis| axis.output));
+        window::fits(path, x.dims(), sizes)?;
         Ok(Self {
             batch,
             groups,

@@ -54,7 +54,12 @@ pub(super) fn geometry<const N: usize>(
             let expected = format!("a {} {problem}", axis_name(N, k));
             Error::shape(path, "input", expected, x.dims())
         })?;
+        *axis = axis.bounded();
     }
+    // Padded sizes can't overflow: the output is what is left of them.
+    let channels = in_channels.max(c_in * groups);
+    let sizes = axes.iter().map(Axis::extent);
+    window::fits(path, x.dims(), [batch, channels].into_iter().chain(sizes))?;
     Ok(Geometry {
         batch,
         groups,

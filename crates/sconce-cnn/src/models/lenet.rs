@@ -9,6 +9,9 @@ use sconce_nn::{Activation, Linear, LinearConfig};
 /// Side of the images.
 const SIDE: usize = 28;
 
+/// Classes of any network that fits into memory; more would be mistakes whose products overflow.
+const MOST: usize = 1 << 24;
+
 /// Options of [`LeNet`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeNetConfig {
@@ -108,6 +111,10 @@ impl LeNet {
         let path = layer_path(&vb, "LeNet");
         if cfg.classes == 0 {
             return Err(Error::config(path, "classes", 0, "at least 1"));
+        }
+        if cfg.classes > MOST {
+            let expected = format!("at most {MOST}");
+            return Err(Error::config(path, "classes", cfg.classes, expected));
         }
         let conv = |from, to, name| {
             let conv = Conv2dConfig {

@@ -87,6 +87,9 @@ pub struct ResNet {
     path: String,
 }
 
+/// Channels and classes of any network that fits into memory; more would be mistakes whose products overflow.
+const MOST: usize = 1 << 24;
+
 impl ResNet {
     /// The network whose parameters stand at `vb`.
     pub fn new(cfg: &ResNetConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
@@ -99,13 +102,13 @@ impl ResNet {
             if size == 0 {
                 return Err(Error::config(path, field, 0, "at least 1"));
             }
+            if size > MOST {
+                return Err(Error::config(path, field, size, format!("at most {MOST}")));
+            }
         }
         if cfg.blocks.contains(&0) {
             let value = format!("{:?}", cfg.blocks);
             return Err(Error::config(path, "blocks", value, "at least 1 in every stage"));
-        }
-        if cfg.width > 1 << 24 {
-            return Err(Error::config(path, "width", cfg.width, "at most 16777216"));
         }
         let (kernel, stride) = match cfg.stem {
             Stem::Large => (7, 2),

@@ -82,17 +82,13 @@ impl UNet {
     pub fn new(cfg: &UNetConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
         let path = layer_path(&vb, "UNet");
         for (field, size, most) in [
-            ("in_channels", cfg.in_channels, usize::MAX),
-            ("classes", cfg.classes, usize::MAX),
+            ("in_channels", cfg.in_channels, 1 << 24),
+            ("classes", cfg.classes, 1 << 24),
             ("width", cfg.width, 1 << 24),
             ("depth", cfg.depth, 16),
         ] {
             if size == 0 || size > most {
-                let expected = match most {
-                    usize::MAX => "at least 1".to_owned(),
-                    most => format!("from 1 to {most}"),
-                };
-                return Err(Error::config(path, field, size, expected));
+                return Err(Error::config(path, field, size, format!("from 1 to {most}")));
             }
         }
         let inc = DoubleConv::new(cfg.in_channels, cfg.width, cfg.width, vb.pp("inc"))?;

@@ -76,7 +76,7 @@ fn bad_options_and_images_are_named() -> Check {
     let table = [
         (
             UNetConfig { classes: 0, ..base() },
-            "classes is 0, expected at least 1",
+            "classes is 0, expected from 1 to 16777216",
         ),
         (
             UNetConfig { depth: 17, ..base() },
