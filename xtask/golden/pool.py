@@ -58,6 +58,9 @@ OTHERS = [
     ("max", [4, 4, 5], [2, 2, 2], [2, 2, 2], [0, 0, 0], [1, 1, 1], False, True, None, "ties"),
     ("max", [4, 4, 5], [3, 2, 3], [1, 2, 2], [1, 1, 1], [1, 1, 1], True, True, None, "nan"),
     ("max", [5, 4, 5], [2, 2, 3], [2, 1, 1], [1, 0, 1], [2, 3, 1], True, True, None, "ties"),
+    ("avg", [2, 6], [3, 3], [3, 3], [0, 0], [1, 1], True, True, None, "normal"),  # a single window that stands out
+    ("avg", [1], [4], [3], [1], [1], True, False, None, "normal"),
+    ("max", [2, 1, 6], [3, 2, 3], [2, 3, 3], [0, 0, 1], [1, 1, 1], True, True, None, "ties"),
 ]
 
 

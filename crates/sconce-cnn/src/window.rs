@@ -8,7 +8,7 @@ use sconce_core::Error;
 /// ⌊(length + padding\[0\] + padding\[1\] − dilation·(kernel − 1) − 1) / stride⌋ + 1; with `ceil_mode` it is rounded up
 /// instead, and a last window that would start in the padding after the input is dropped.
 ///
-/// `None` where the kernel doesn't fit into the padded input, and where `kernel`, `stride` or `dilation` is 0.
+/// `None` where the kernel doesn't fit into the padded input (with `ceil_mode`, by a stride or more), and where `kernel`, `stride` or `dilation` is 0.
 ///
 /// # Source
 /// `torch.nn.Conv2d`, `torch.nn.MaxPool2d`
@@ -33,11 +33,12 @@ pub fn output_size(
     }
     let padded = length.checked_add(padding[0])?.checked_add(padding[1])?;
     let covered = dilation.checked_mul(kernel - 1)?.checked_add(1)?;
-    let steps = padded.checked_sub(covered)?;
-    let rounded = if ceil_mode {
-        steps.div_ceil(stride)
-    } else {
-        steps / stride
+    let rounded = match padded.checked_sub(covered) {
+        Some(steps) if ceil_mode => steps.div_ceil(stride),
+        Some(steps) => steps / stride,
+        // Rounded up, a first window that stands out by less than a stride counts too.
+        None if ceil_mode && covered - padded < stride && length > 0 => 0,
+        None => return None,
     };
     let starts_in_padding = ceil_mode && rounded.saturating_mul(stride) >= length + padding[0];
     Some(rounded + 1 - usize::from(starts_in_padding && rounded > 0))
@@ -185,6 +186,7 @@ impl Windows {
                     .saturating_mul(kernel.saturating_sub(1))
                     .saturating_add(1)
                     .saturating_sub(before.saturating_add(after))
+                    .saturating_sub(if ceil_mode { stride.saturating_sub(1) } else { 0 })
                     .max(1);
                 Err(format!(
                     "at least {least}, so that ({length} + {before} + {after} − {dilation}·({kernel} − 1) − 1) / {stride} + 1 \
@@ -354,6 +356,10 @@ mod tests {
             (5, 2, 2, [0, 0], 1, true, Some(3)),
             (4, 2, 3, [1, 1], 1, true, Some(2)),
             (3, 1, 3, [0, 0], 1, true, Some(1)),
+            (1, 3, 3, [0, 0], 1, true, Some(1)),
+            (1, 3, 2, [0, 0], 1, true, None),
+            (1, 4, 3, [1, 1], 1, true, Some(1)),
+            (0, 2, 3, [0, 0], 1, true, None),
             (7, 3, 1, [0, 0], 3, false, Some(1)),
             (7, 4, 1, [1, 2], 1, false, Some(7)),
             (6, 3, 1, [0, 0], 3, false, None),
