@@ -14,8 +14,8 @@ mod norm;
 mod optim;
 mod pool;
 mod report;
-mod rnn;
 mod resample;
+mod rnn;
 mod setting;
 #[cfg(test)]
 mod tests;

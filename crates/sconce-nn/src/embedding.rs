@@ -128,6 +128,7 @@ impl Module for Embedding {
         }
         let weight = self.weight.tensor();
         let (rows, columns) = weight.dims2()?;
+        let ids = &crate::readable(ids)?;
         let flat = ids.flatten_all()?.to_dtype(DType::I64)?;
         let list = flat.to_vec1::<i64>()?;
         let valid = 0..rows as i64;

@@ -87,10 +87,7 @@ fn dtype_error(
     .into()
 }
 
-/// What a layer computes from: its input, if it is of floating point.
-///
-/// candle panics where it lacks an operation for integers, and where it reads an empty tensor that begins behind its storage's
-/// end; the latter is exchanged for one that doesn't.
+/// What a layer computes from: its input, if it is of floating point. candle panics where it lacks an operation for integers.
 fn input(layer: &str, x: &Tensor) -> Result<Tensor> {
     if !x.dtype().is_float() {
         return Err(sconce_core::Error::DType {
@@ -101,6 +98,11 @@ fn input(layer: &str, x: &Tensor) -> Result<Tensor> {
         }
         .into());
     }
+    readable(x)
+}
+
+/// candle panics where it reads an empty tensor that begins behind its storage's end: exchanged for one that doesn't.
+fn readable(x: &Tensor) -> Result<Tensor> {
     if x.elem_count() == 0 && (x.layout().start_offset() > 0 || !x.is_contiguous()) {
         return Tensor::zeros(x.shape(), x.dtype(), x.device());
     }
