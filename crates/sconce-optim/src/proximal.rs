@@ -84,7 +84,8 @@ impl<O: Optimize> Optimize for ProximalL1<O> {
         self.rule.step(gradients)?;
         let threshold = self.rule.learning_rate() * self.lambda;
         for (name, var) in &self.shrunk {
-            if gradients.get(name).is_some() {
+            // Of nothing, candle gives the same nothing back, to which it can't be set.
+            if gradients.get(name).is_some() && var.elem_count() > 0 {
                 var.set(&soft_threshold(&var.as_detached_tensor(), threshold)?)?;
             }
         }

@@ -50,6 +50,14 @@ fn configs() -> impl Strategy<Value = Config> {
     )
 }
 
+#[test]
+fn l1_of_an_empty_parameter_is_a_step() {
+    let (store, params) = store(&[0, 3], DType::F32);
+    let rule = Config::Sgd(SgdConfig::default()).try_rule(&store).unwrap();
+    let mut rule = ProximalL1::new(rule as Box<dyn Optimize>, &store, "*", 0.1).unwrap();
+    rule.step(&gradients(&store, &params)).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
