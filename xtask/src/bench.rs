@@ -67,6 +67,9 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         return Err(BenchError::Seconds(args.seconds).into());
     }
     let chosen = choose(&args.names)?;
+    if let Some(path) = &args.json {
+        output::check_writable(path)?;
+    }
     let python = python::find()?;
     build(&chosen)?;
     let mut measured = Vec::new();
@@ -78,15 +81,15 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         output::line(&result.line());
         measured.push(result);
     }
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&measured)? + "\n";
-        std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    }
     output::line(&format!("\n{}", report::table(&measured)));
     if let Some(warning) = report::warning(&measured) {
         output::line(&format!("{warning}\n"));
     }
     output::line(report::figures(&measured).trim_end());
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&measured)? + "\n";
+        std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
     Ok(())
 }
 

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use sconce_testkit::golden::{Case, Cases};
 
+use crate::output;
 use report::Report;
 use setting::Setting;
 use verdict::{Results, Stop, Verdict};
@@ -54,8 +55,9 @@ enum ConformanceError {
     NoCases(PathBuf),
     #[error("no case matches --filter {0:?}")]
     NoMatch(String),
-    #[error("{failed} of {total} cases fail, {unsupported} are unsupported")]
+    #[error("{passed} of {total} cases pass, {failed} fail, {unsupported} are unsupported")]
     NotAll {
+        passed: usize,
         failed: usize,
         unsupported: usize,
         total: usize,
@@ -84,6 +86,9 @@ const FAMILIES: &[(&str, Run)] = &[
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
     let mut report = Report::default();
+    if let Some(path) = &args.json {
+        output::check_writable(path)?;
+    }
     let sets = sets(&args.dir)?;
     if sets.is_empty() {
         return Err(ConformanceError::NoCases(args.dir).into());
@@ -106,6 +111,7 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         (total, passed, unsupported) => {
             let failed = total - passed - unsupported;
             Err(ConformanceError::NotAll {
+                passed,
                 failed,
                 unsupported,
                 total,

@@ -10,7 +10,7 @@ use std::process::Command;
 /// Options of `cargo xtask golden`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Families to regenerate (act, attn, conv, hf, losses, norm, optim, pool, transformer); all if none is named
+    /// Families to regenerate, by the names of their files in xtask/golden; all if none is named
     families: Vec<String>,
 }
 
@@ -19,11 +19,21 @@ pub(crate) struct Args {
 enum GoldenError {
     #[error("cannot start {python}: {source}; set SCONCE_PYTHON to a Python that has torch")]
     NoPython { python: String, source: std::io::Error },
-    #[error("{python} lacks the generator's packages: {python} -m pip install -r {requirements}")]
+    #[error(
+        "{python} lacks the generator's packages in their versions: {python} -m pip install -r {requirements}"
+    )]
     NoTorch { python: String, requirements: String },
     #[error("the generator failed: {0}")]
     Failed(std::process::ExitStatus),
 }
+
+/// Fails unless every line `name==version` of a file is installed just so.
+const HAS_PACKAGES: &str = "\
+import sys
+from importlib.metadata import version
+pairs = [line.strip().split('==') for line in open(sys.argv[1]) if '==' in line]
+sys.exit(any(version(name).split('+')[0] != wanted for name, wanted in pairs))
+";
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -40,12 +50,15 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
     };
+    // Another version would write other golden files, and nobody would see why.
+    let requirements = scripts.join("requirements.txt");
     let has_packages = start()
-        .args(["-c", "import numpy, safetensors, torch, torchvision"])
+        .args(["-c", HAS_PACKAGES])
+        .arg(&requirements)
         .output()
         .map_err(no_python)?;
     if !has_packages.status.success() {
-        let requirements = scripts.join("requirements.txt").display().to_string();
+        let requirements = requirements.display().to_string();
         return Err(GoldenError::NoTorch { python, requirements }.into());
     }
     let script = scripts.join("generate.py");

@@ -8,6 +8,19 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// Makes sure that a result can be written there, before minutes are spent on it.
+pub(crate) fn check_writable(path: &std::path::Path) -> Result<(), String> {
+    let existed = path.exists();
+    let fail = |error| format!("{}: {error}", path.display());
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true).open(path).map_err(fail)?;
+    if existed {
+        Ok(())
+    } else {
+        std::fs::remove_file(path).map_err(fail)
+    }
+}
+
 /// Prints `error: …` to standard error, as one line whatever the message holds.
 pub(crate) fn error_line(message: &str) {
     let _ = writeln!(std::io::stderr().lock(), "error: {}", one_line(message));

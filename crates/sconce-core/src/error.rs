@@ -73,7 +73,9 @@ pub enum Error {
     #[error("unknown device {0:?}, expected cpu, cuda, cuda:N, metal or metal:N")]
     UnknownDevice(String),
     /// A device was asked for whose backend isn't in this build.
-    #[error("device {device:?} needs a build with --features {feature}, which this one lacks")]
+    #[error(
+        "device {device:?} needs a build with --features {feature} (of sconce or sconce-core), which this one lacks"
+    )]
     DeviceNotCompiled {
         /// The device asked for.
         device: String,

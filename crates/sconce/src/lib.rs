@@ -7,10 +7,12 @@
 //! |---|---|
 //! | [`core`] | parameters, gradients, initialisers, randomness, devices, model files |
 //! | [`nn`] | layers that all families share, activations, normalisation |
-//! | [`losses`] | cross-entropy, mean squared error |
-//! | [`optim`] | SGD with momentum, Adam |
-//! | [`cnn`] | convolution, pooling, LeNet |
-//! | [`rnn`], [`transformer`], [`gnn`] | recurrent, attention and graph layers |
+//! | [`losses`] | cross-entropy, binary cross-entropy, L1, squared, Huber; penalties |
+//! | [`optim`] | SGD, Adam (AdamW by an option), AdaGrad, RMSProp, proximal L1 |
+//! | [`cnn`] | convolution, pooling, resampling; LeNet, ResNet, U-Net |
+//! | [`rnn`] | RNN, LSTM, GRU, packed sequences |
+//! | [`transformer`] | attention, encoder, decoder; BERT, ViT, GPT |
+//! | [`gnn`] | graphs, message passing, graph convolutions, heterogeneous graphs |
 //! | [`data`] | data sets, loaders, readers, the embedded digits |
 //! | [`train`] | fit, evaluate, predict |
 //!

@@ -128,7 +128,7 @@ fn a_family_without_layers_is_unsupported() -> Check {
         f32: false,
     };
     let error = run(args).err().ok_or("nothing passes")?;
-    assert_eq!(error.to_string(), "0 of 1 cases fail, 1 are unsupported");
+    assert_eq!(error.to_string(), "0 of 1 cases pass, 0 fail, 1 are unsupported");
     assert!(std::fs::read_to_string(json)?.contains("\"toy square\""));
     let args = Args {
         dir: folder.path().to_owned(),

@@ -303,11 +303,14 @@ impl Download<'_> {
                 let renamed = fs::rename(&self.part, self.target);
                 return match renamed {
                     Ok(()) => Ok(Outcome::Fetched { bytes }),
-                    Err(e) => Err(Miss::Lasting(FetchError::write(self.target, e))),
+                    Err(e) => {
+                        self.remove_part().map_err(Miss::Lasting)?;
+                        Err(Miss::Lasting(FetchError::write(self.target, e)))
+                    }
                 };
             }
             Ok(found) => found,
-            Err(error) => format!("not to be had ({error})"),
+            Err(error) => format!("that of a damaged file ({error})"),
         };
         self.remove_part().map_err(Miss::Lasting)?;
         let expected = self.sha256.to_owned();

@@ -39,6 +39,9 @@ impl Normalize {
                 "one of each for every channel",
             ));
         }
+        if let Some(bad) = mean.iter().find(|m| !m.is_finite()) {
+            return Err(Error::config("mean", bad, "a finite number"));
+        }
         if let Some(bad) = std.iter().find(|s| !(s.is_finite() && **s > 0.)) {
             return Err(Error::config("std", bad, "above 0"));
         }

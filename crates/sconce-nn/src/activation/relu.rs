@@ -39,7 +39,8 @@ impl Pointwise for Relu {
 
     #[inline(always)]
     fn slope<V: Vector>(&self, kept: V) -> V {
-        V::select(kept.gt(kept.same(0.)), kept.same(1.), kept.same(0.))
+        // As in PyTorch, a NaN's gradient passes too.
+        V::select(kept.le(kept.same(0.)), kept.same(0.), kept.same(1.))
     }
 }
 
