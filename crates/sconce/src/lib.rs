@@ -96,8 +96,17 @@ mod readme {}
     feature = "train"
 ))]
 mod guide {
+    #[doc = include_str!("../../../docs/guide/descent.md")]
+    mod descent {}
     #[doc = include_str!("../../../docs/guide/graph.md")]
     mod graph {}
+    #[doc = include_str!("../../../docs/guide/losses.md")]
+    mod losses {}
     #[doc = include_str!("../../../docs/guide/network.md")]
     mod network {}
+    #[doc = include_str!("../../../docs/guide/regularisation.md")]
+    mod regularisation {}
+    #[cfg(feature = "rnn")]
+    #[doc = include_str!("../../../docs/guide/rnn.md")]
+    mod rnn {}
 }
