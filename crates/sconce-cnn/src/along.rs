@@ -44,6 +44,9 @@ impl Along {
             let rows = kernels::along::Rows::new(&self.rows);
             return dispatch_real!(x, kernels::along::forward(x, dim, self.name, self.input, rows));
         }
+        if let Some(y) = sconce_core::widened(x, |wide| self.apply(&wide(x)?, dim))? {
+            return Ok(y);
+        }
         let y = self.composite(x, dim)?;
         graph::note(self.name, &[x], std::slice::from_ref(&y));
         Ok(y)

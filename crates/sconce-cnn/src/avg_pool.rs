@@ -135,6 +135,9 @@ impl<const N: usize> Module for AvgPool<N> {
                 return Ok(y);
             }
         }
+        if let Some(y) = sconce_core::widened(x, |wide| self.forward(&wide(x)?))? {
+            return Ok(y);
+        }
         let y = composite(x, &axes, self.divisor.scale(&axes))?;
         graph::note("avg_pool", &[x], std::slice::from_ref(&y));
         Ok(y)

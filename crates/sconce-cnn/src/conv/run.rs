@@ -42,6 +42,18 @@ pub(super) fn run<const N: usize>(
             _ => {}
         }
     }
+    let narrow = sconce_core::widened(x, |wide| {
+        run(
+            path,
+            &wide(x)?,
+            &wide(weight)?,
+            bias.map(wide).transpose()?.as_ref(),
+            options,
+        )
+    })?;
+    if let Some(y) = narrow {
+        return Ok(y);
+    }
     let y = composite(x, weight, bias, &geometry)?;
     let inputs: Vec<&Tensor> = [x, weight].into_iter().chain(bias).collect();
     graph::note("conv", &inputs, std::slice::from_ref(&y));

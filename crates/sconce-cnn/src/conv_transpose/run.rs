@@ -39,6 +39,20 @@ pub(super) fn run<const N: usize>(
             _ => {}
         }
     }
+    let narrow = sconce_core::widened(x, |wide| {
+        let bias = bias.map(wide).transpose()?;
+        run(
+            path,
+            &wide(x)?,
+            &wide(weight)?,
+            bias.as_ref(),
+            options,
+            output_padding,
+        )
+    })?;
+    if let Some(y) = narrow {
+        return Ok(y);
+    }
     let y = composite(x, weight, bias, &geometry)?;
     let inputs: Vec<&Tensor> = [x, weight].into_iter().chain(bias).collect();
     graph::note("conv_transpose", &inputs, std::slice::from_ref(&y));
