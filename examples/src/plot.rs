@@ -54,6 +54,21 @@ pub struct Surface<'a> {
     pub paths: &'a [Curve],
 }
 
+/// Points in the plane, some of them joined, in one panel of several.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// Above it.
+    pub title: String,
+    /// (x, y); one that isn't finite isn't drawn.
+    pub points: Vec<(f64, f64)>,
+    /// The kind of each point, which decides its colour.
+    pub kinds: Vec<usize>,
+    /// Which points are drawn larger.
+    pub marked: Vec<usize>,
+    /// Pairs of points that a line joins.
+    pub joined: Vec<(usize, usize)>,
+}
+
 const COLOURS: [RGBColor; 8] = [
     RGBColor(214, 69, 65),
     RGBColor(31, 119, 180),
@@ -185,6 +200,58 @@ fn contours(area: &DrawingArea<Canvas<'_>, Shift>, surface: &Surface<'_>, legend
     Ok(())
 }
 
+/// Draws clouds of points into a PNG, `columns` of them in a row, each to its own scale.
+///
+/// # Errors
+/// The file can't be written, or no point of a cloud is finite.
+pub fn clouds(path: &Path, clouds: &[Cloud], columns: usize) -> Result<()> {
+    let columns = columns.clamp(1, clouds.len().max(1));
+    let rows = clouds.len().div_ceil(columns).max(1);
+    picture(path, (380 * columns as u32, 380 * rows as u32), |area| {
+        let panels = area.split_evenly((rows, columns));
+        for (panel, cloud) in panels.iter().zip(clouds) {
+            points(panel, cloud)?;
+        }
+        Ok(())
+    })
+}
+
+fn points(area: &DrawingArea<Canvas<'_>, Shift>, cloud: &Cloud) -> Result<()> {
+    let all = [Curve {
+        name: cloud.title.clone(),
+        points: cloud.points.clone(),
+    }];
+    let (x, y) = (range(&all, |p| p.0)?, range(&all, |p| p.1)?);
+    let mut chart = ChartBuilder::on(area)
+        .caption(&cloud.title, (FONT, 18))
+        .margin(12)
+        .x_label_area_size(24)
+        .y_label_area_size(44)
+        .build_cartesian_2d(x.0..x.1, y.0..y.1)
+        .map_err(drawing)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_labels(4)
+        .y_labels(5)
+        .label_style((FONT, 13))
+        .draw()
+        .map_err(drawing)?;
+    let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
+    let at = |i: usize| cloud.points.get(i).filter(finite).copied();
+    let lines = cloud
+        .joined
+        .iter()
+        .filter_map(|&(a, b)| Some(PathElement::new([at(a)?, at(b)?], BLACK.mix(0.12))));
+    chart.draw_series(lines).map_err(drawing)?;
+    let dots = cloud.kinds.iter().enumerate().filter_map(|(i, &kind)| {
+        let size = if cloud.marked.contains(&i) { 9 } else { 5 };
+        Some(Circle::new(at(i)?, size, colour(kind).filled()))
+    });
+    chart.draw_series(dots).map_err(drawing)?;
+    Ok(())
+}
+
 /// The levels between bands of equal area.
 fn bands(values: &[f64]) -> Vec<f64> {
     const BANDS: usize = 14;
@@ -296,5 +363,31 @@ mod tests {
         };
         surfaces(&file, &[surface]).unwrap();
         assert!(ink(&file) > 100_000);
+    }
+
+    #[test]
+    fn clouds_stand_side_by_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clouds.png");
+        let cloud = Cloud {
+            title: "two".into(),
+            points: vec![(0., 0.), (1., 2.), (f64::NAN, 1.)],
+            kinds: vec![0, 1, 1],
+            marked: vec![0],
+            joined: vec![(0, 1), (1, 2), (1, 7)],
+        };
+        clouds(&file, &[cloud.clone(), cloud.clone(), cloud.clone()], 2).unwrap();
+        assert!(ink(&file) > 1000);
+        assert_eq!(image::image_dimensions(&file).unwrap(), (760, 760));
+        let none = Cloud {
+            points: vec![],
+            ..cloud
+        };
+        assert!(
+            clouds(&file, &[none], 1)
+                .unwrap_err()
+                .message()
+                .contains("no point")
+        );
     }
 }
