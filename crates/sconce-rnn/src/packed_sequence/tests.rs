@@ -168,6 +168,10 @@ proptest! {
         let (time_axis, batch_axis) = if batch_first { (1, 0) } else { (0, 1) };
         for (k, &length) in lengths.iter().enumerate() {
             let row = |t: &Tensor, from, count| -> Vec<f32> {
+                if count == 0 {
+                    // candle panics where it reads an empty view at a tensor's end.
+                    return Vec::new();
+                }
                 let one = t.narrow(batch_axis, k, 1).unwrap().narrow(time_axis, from, count).unwrap();
                 one.flatten_all().unwrap().to_vec1().unwrap()
             };
