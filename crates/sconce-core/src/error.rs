@@ -141,6 +141,21 @@ impl Error {
         }
     }
 
+    /// An [`Error::DType`]: a tensor whose dtype isn't that of the parameters.
+    pub fn parameter_dtype(
+        layer: impl Into<String>,
+        argument: &'static str,
+        expected: candle_core::DType,
+        got: candle_core::DType,
+    ) -> Self {
+        Self::DType {
+            layer: layer.into(),
+            argument,
+            expected: format!("{expected:?}, that of the parameters"),
+            got,
+        }
+    }
+
     /// An [`Error::Shape`].
     pub fn shape(
         layer: impl Into<String>,

@@ -223,7 +223,13 @@ impl BatchNorm {
         if let Some((weight, _)) = &affine
             && weight.dtype() != x.dtype()
         {
-            return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                weight.dtype(),
+                x.dtype(),
+            )
+            .into());
         }
         let x = &crate::input(&self.path, x)?;
         let narrow = sconce_core::widened(x, |wide| {

@@ -217,7 +217,13 @@ impl InstanceNorm {
         if let Some((weight, _)) = &affine
             && weight.dtype() != x.dtype()
         {
-            return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                weight.dtype(),
+                x.dtype(),
+            )
+            .into());
         }
         let x = &crate::input(&self.path, x)?;
         let affine = affine.as_ref().map(|(weight, bias)| (weight, bias));

@@ -71,22 +71,6 @@ pub use rms_norm::{RmsNorm, RmsNormConfig};
 pub use sequential::Sequential;
 pub use softmax::{LogSoftmax, Softmax, Softmax2d, Softmin, log_softmax, softmax};
 
-fn dtype_error(
-    layer: &str,
-    argument: &'static str,
-    expected: candle_core::DType,
-    got: candle_core::DType,
-) -> candle_core::Error {
-    let expected = format!("{expected:?}, that of the parameters");
-    sconce_core::Error::DType {
-        layer: layer.to_string(),
-        argument,
-        expected,
-        got,
-    }
-    .into()
-}
-
 /// What a layer computes from: its input, if it is of floating point. candle panics where it lacks an operation for integers.
 fn input(layer: &str, x: &Tensor) -> Result<Tensor> {
     if !x.dtype().is_float() {

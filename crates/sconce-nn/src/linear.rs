@@ -93,7 +93,13 @@ impl Module for Linear {
             return Err(Error::shape(&self.path, "input", expected, x.dims()).into());
         }
         if x.dtype() != weight.dtype() {
-            return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                weight.dtype(),
+                x.dtype(),
+            )
+            .into());
         }
         linear(x, &weight, self.bias.as_ref().map(Param::tensor).as_ref())
     }

@@ -100,7 +100,13 @@ impl Module for RmsNorm {
         if let Some(weight) = &weight
             && weight.dtype() != x.dtype()
         {
-            return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                weight.dtype(),
+                x.dtype(),
+            )
+            .into());
         }
         let x = &crate::input(&self.path, x)?;
         let width: usize = shape.iter().product();

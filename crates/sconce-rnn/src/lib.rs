@@ -60,20 +60,3 @@ pub use packed_sequence::{PackedSequence, pack_padded_sequence, pack_sequence, p
 pub use rnn::{Rnn, RnnConfig, RnnNonlinearity};
 pub use rnn_cell::{RnnCell, RnnCellConfig};
 pub use sequence::Sequence;
-
-/// The error of a tensor whose dtype isn't that of the parameters.
-fn dtype_error(
-    layer: &str,
-    argument: &'static str,
-    expected: candle_core::DType,
-    got: candle_core::DType,
-) -> candle_core::Error {
-    let expected = format!("{expected:?}, that of the parameters");
-    sconce_core::Error::DType {
-        layer: layer.to_string(),
-        argument,
-        expected,
-        got,
-    }
-    .into()
-}

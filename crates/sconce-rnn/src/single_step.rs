@@ -2,7 +2,6 @@
 
 use crate::cell::Cell;
 use crate::direction::{Direction, Sizes};
-use crate::dtype_error;
 use crate::steps::Steps;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -63,7 +62,13 @@ impl SingleStep {
         };
         let dtype = self.direction.dtype();
         if input.dtype() != dtype {
-            return Err(dtype_error(&self.path, "input", dtype, input.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                dtype,
+                input.dtype(),
+            )
+            .into());
         }
         let rows = batch.unwrap_or(1);
         let x = function::reshape(input, (rows, features))?;
@@ -82,7 +87,13 @@ impl SingleStep {
                 return Err(Error::shape(&self.path, argument, expected, given.dims()).into());
             }
             if given.dtype() != dtype {
-                return Err(dtype_error(&self.path, argument, dtype, given.dtype()));
+                return Err(sconce_core::Error::parameter_dtype(
+                    self.path.as_str(),
+                    argument,
+                    dtype,
+                    given.dtype(),
+                )
+                .into());
             }
             function::reshape(given, (rows, hidden))
         };

@@ -2,7 +2,6 @@
 
 use crate::cell::Cell;
 use crate::direction::{Direction, Sizes};
-use crate::dtype_error;
 use crate::sequence::Sequence;
 use crate::sequence::sealed::{Form, Rows};
 use crate::steps::Steps;
@@ -107,12 +106,13 @@ impl Stack {
         if let Some(direction) = self.layers.iter().flatten().next()
             && direction.dtype() != rows.data.dtype()
         {
-            return Err(dtype_error(
+            return Err(sconce_core::Error::parameter_dtype(
                 &self.path,
                 "input",
                 direction.dtype(),
                 rows.data.dtype(),
-            ));
+            )
+            .into());
         }
         let hidden_axis = if self.sizes.projected == 0 {
             "hidden_size"
@@ -183,12 +183,13 @@ impl Stack {
             return Err(Error::shape(&self.path, argument, expected, given.dims()).into());
         }
         if given.dtype() != rows.data.dtype() {
-            return Err(dtype_error(
+            return Err(sconce_core::Error::parameter_dtype(
                 &self.path,
                 argument,
                 rows.data.dtype(),
                 given.dtype(),
-            ));
+            )
+            .into());
         }
         match &rows.form {
             Form::Single => given.unsqueeze(1),

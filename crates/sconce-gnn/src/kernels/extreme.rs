@@ -53,9 +53,7 @@ fn values<T: Real>(x: &[T], width: usize, index: &Index, largest: bool) -> Vec<T
             let from = item as usize * width;
             for (y, x) in row.iter_mut().zip(&x[from..from + width]) {
                 let better = if largest { *x > *y } else { *x < *y };
-                // A NaN differs from itself.
-                #[allow(clippy::eq_op)]
-                if k == 0 || better || *x != *x {
+                if k == 0 || better || x.to_f64().is_nan() {
                     *y = *x;
                 }
             }

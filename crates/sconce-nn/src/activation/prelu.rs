@@ -72,7 +72,13 @@ impl Module for Prelu {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let weight = self.weight.tensor();
         if weight.dtype() != x.dtype() {
-            return Err(crate::dtype_error(&self.path, "input", weight.dtype(), x.dtype()));
+            return Err(sconce_core::Error::parameter_dtype(
+                self.path.as_str(),
+                "input",
+                weight.dtype(),
+                x.dtype(),
+            )
+            .into());
         }
         let x = &crate::input(&self.path, x)?;
         let mut shape = vec![1; x.rank()];
