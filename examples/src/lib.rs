@@ -1,14 +1,16 @@
 //! What the example programs share: how they fail, print and read pictures.
 
+pub mod digits;
 mod error;
 pub mod picture;
 pub mod plot;
 
 pub use error::{Failure, Result, run};
 
+use sconce::train::Position;
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Flags that every program has.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,6 +39,56 @@ pub fn say(line: impl Display) {
 /// Prints one of the figures that a program ends with.
 pub fn figure(name: &str, value: f64) {
     say(format_args!("{name}: {value:.4}"));
+}
+
+/// Ends a smoke run that didn't reach what it must.
+///
+/// # Errors
+/// The value isn't at least the bound.
+pub fn expect_at_least(name: &str, value: f64, bound: f64) -> Result<()> {
+    say(format_args!("smoke run: {name} must be at least {bound}"));
+    if value >= bound {
+        return Ok(());
+    }
+    let message = format!("{name} is {value:.4}, at least {bound} was expected");
+    Err(Failure::new(message))
+}
+
+/// Ends a smoke run that didn't get below what it must.
+///
+/// # Errors
+/// The value isn't below the bound.
+pub fn expect_below(name: &str, value: f64, bound: f64) -> Result<()> {
+    say(format_args!("smoke run: {name} must be below {bound}"));
+    if value < bound {
+        return Ok(());
+    }
+    let message = format!("{name} is {value:.4}, below {bound} was expected");
+    Err(Failure::new(message))
+}
+
+/// A schedule of the learning rate: up to `lr` over the first tenth of the run, then down to 0 along a cosine.
+pub fn warm_up_then_cosine(lr: f64) -> impl Fn(&Position) -> f64 {
+    move |at| {
+        let done = (at.step + 1) as f64 / at.steps as f64;
+        let up = (done / 0.1).min(1.);
+        let down = 0.5 * (1. + (std::f64::consts::PI * done).cos());
+        lr * up * down
+    }
+}
+
+/// Where a picture of this name goes: into the folder, if one was asked for, which is made where there is none.
+///
+/// # Errors
+/// The folder can't be made, or the file can't be written there.
+pub fn in_folder(folder: Option<&Path>, name: &str) -> Result<Option<PathBuf>> {
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
+    std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
+    let path = folder.join(name);
+    check_writable(&path)?;
+    Ok(Some(path))
 }
 
 /// Makes sure that a file can be put there, before hours are spent on what goes into it.

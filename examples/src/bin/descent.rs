@@ -9,7 +9,7 @@ use sconce::optim::{
 };
 use sconce::train::{FitConfig, Progress, Trainer};
 use sconce_examples::plot::{Curve, Surface, surfaces};
-use sconce_examples::{Common, Failure, Result, figure, say};
+use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -201,13 +201,7 @@ fn run(flags: &Flags) -> Result<()> {
         .find(|(name, _)| name == "plateau adam")
         .map_or(f64::NAN, |(_, value)| *value);
     if flags.common.smoke {
-        say(format_args!(
-            "smoke run: adam is expected below {SMOKE_VALUE} on the plateau"
-        ));
-        if adam.is_nan() || adam >= SMOKE_VALUE {
-            let message = format!("adam reached {adam:.4} on the plateau, below {SMOKE_VALUE} was expected");
-            return Err(Failure::new(message));
-        }
+        expect_below("adam on the plateau", adam, SMOKE_VALUE)?;
     }
     for (name, value) in figures {
         figure(&name, value);

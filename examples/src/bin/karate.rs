@@ -10,7 +10,7 @@ use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
 use sconce_examples::plot::{Cloud, clouds};
-use sconce_examples::{Common, Failure, Result, check_writable, figure, say};
+use sconce_examples::{Common, Failure, Result, expect_at_least, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -156,11 +156,7 @@ fn members(which: &[u32], device: &Device) -> Result<TensorDataset> {
 
 fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
-    let picture = flags.out.as_ref().map(|folder| folder.join("karate.png"));
-    if let (Some(folder), Some(path)) = (&flags.out, &picture) {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
-        check_writable(path)?;
-    }
+    let picture = in_folder(flags.out.as_deref(), "karate.png")?;
     let store = ParamStore::new(DType::F32, &device).seeded(flags.common.seed);
     let net = Net::new(flags.hidden, &store, &device)?;
     let everyone: Vec<u32> = (0..MEMBERS as u32).collect();
@@ -214,13 +210,7 @@ fn run(flags: &Flags) -> Result<()> {
         say(format_args!("wrote {}", path.display()));
     }
     if flags.common.smoke {
-        say(format_args!(
-            "smoke run: an accuracy of at least {SMOKE_ACCURACY} is expected"
-        ));
-        if accuracy.is_nan() || accuracy < SMOKE_ACCURACY {
-            let message = format!("the accuracy is {accuracy:.4}, at least {SMOKE_ACCURACY} was expected");
-            return Err(Failure::new(message));
-        }
+        expect_at_least("the accuracy", accuracy, SMOKE_ACCURACY)?;
     }
     figure("test accuracy", accuracy);
     Ok(())

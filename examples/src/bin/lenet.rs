@@ -8,13 +8,16 @@ use sconce::candle_core::{DType, Device, Module, Result as CandleResult, Tensor,
 use sconce::cnn::{LeNet, LeNetConfig};
 use sconce::core::{Init, ParamStore, Parameters, backward, graph, io, parse_device};
 use sconce::data::transforms::{Normalize, resize_bilinear};
-use sconce::data::{Dataset, Mnist, TensorDataset, data_dir, digits};
+use sconce::data::{Dataset, Mnist, data_dir};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Activation, softmax};
 use sconce::optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
 use sconce::train::{Accuracy, FitConfig, Position, Trainer, Validation};
-use sconce_examples::picture::{self, Digit, Drawing};
-use sconce_examples::{Common, Failure, Result, check_writable, figure, say};
+use sconce_examples::picture::{self, Drawing};
+use sconce_examples::{
+    Common, Failure, Result, check_writable, digits, expect_below, figure, in_folder, say,
+    warm_up_then_cosine,
+};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -91,9 +94,6 @@ enum Recipe {
 
 const CLASSES: usize = 10;
 const SIDE: usize = 28;
-/// The part of the embedded digits to test on, and the seed that draws it: the same test for every `--seed`.
-const TEST_PART: f64 = 0.2;
-const TEST_SEED: u64 = 0;
 const VALIDATION_PART: f64 = 0.1;
 const EVALUATION_BATCH: usize = 64;
 /// Where a file says what it must be loaded with.
@@ -120,24 +120,16 @@ fn run(flags: &Flags) -> Result<()> {
     if plan.batch_size == 0 {
         return Err(Failure::new("--batch-size is 0, expected at least 1"));
     }
-    let sheet = flags.out.as_ref().map(|folder| folder.join("predictions.png"));
+    let sheet = in_folder(flags.out.as_deref(), "predictions.png")?;
     let heat = flags
         .out
         .as_deref()
         .unwrap_or(Path::new("."))
         .join("saliency.png");
-    if let Some(folder) = &flags.out {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
-    }
     let heat_wanted = explained.as_ref().map(|_| &heat);
-    for path in [
-        flags.save.as_ref(),
-        flags.graph.as_ref(),
-        sheet.as_ref(),
-        heat_wanted,
-    ]
-    .into_iter()
-    .flatten()
+    for path in [flags.save.as_ref(), flags.graph.as_ref(), heat_wanted]
+        .into_iter()
+        .flatten()
     {
         check_writable(path)?;
     }
@@ -195,13 +187,7 @@ fn run(flags: &Flags) -> Result<()> {
         }
         if plan.smoke {
             let reached = history.epochs.last().map_or(f64::NAN, |epoch| epoch.train_loss);
-            say(format_args!(
-                "smoke run: a training loss below {SMOKE_LOSS} is expected"
-            ));
-            if reached.is_nan() || reached >= SMOKE_LOSS {
-                let message = format!("the training loss is {reached:.4}, below {SMOKE_LOSS} was expected");
-                return Err(Failure::new(message));
-            }
+            expect_below("the training loss", reached, SMOKE_LOSS)?;
         }
     }
     let scores = trainer.evaluate(&*data.test, EVALUATION_BATCH)?;
@@ -212,7 +198,7 @@ fn run(flags: &Flags) -> Result<()> {
         )));
     }
     if let Some(path) = &sheet {
-        draw(&trainer, &plan, &data, path)?;
+        digits::draw(&trainer, &*data.test, plan.white(), path)?;
     }
     read()?;
     figure("test loss", scores.loss);
@@ -354,15 +340,8 @@ impl Plan {
         })
     }
 
-    /// Modern: up over the first tenth of the run, then down to 0 along a cosine.
     fn schedule(&self) -> Option<impl Fn(&Position) -> f64 + use<>> {
-        let lr = self.lr;
-        (self.recipe == Recipe::Modern).then_some(move |at: &Position| {
-            let done = (at.step + 1) as f64 / at.steps as f64;
-            let up = (done / 0.1).min(1.);
-            let down = 0.5 * (1. + (std::f64::consts::PI * done).cos());
-            lr * up * down
-        })
+        (self.recipe == Recipe::Modern).then(|| warm_up_then_cosine(self.lr))
     }
 
     /// The largest value of a pixel.
@@ -384,10 +363,7 @@ impl Data {
     fn load(plan: &Plan, folder: Option<&Path>) -> Result<Self> {
         match plan.set {
             Set::Digits => {
-                let digits = digits()?;
-                let images = resize_bilinear(&digits.images, SIDE, SIDE)?;
-                let all = TensorDataset::new(&images, &digits.labels)?;
-                let (train, test) = all.split_random(TEST_PART, TEST_SEED)?;
+                let (train, test) = digits::split(|images| resize_bilinear(images, SIDE, SIDE))?;
                 Ok(Self {
                     train: Box::new(train),
                     test: Box::new(test),
@@ -465,30 +441,5 @@ fn predict(
     if let Some((digit, _)) = best {
         say(format_args!("prediction: {digit}"));
     }
-    Ok(())
-}
-
-/// Draws the first hundred test digits with what the network takes them for.
-fn draw(trainer: &Trainer<'_>, plan: &Plan, data: &Data, path: &Path) -> Result<()> {
-    let first: Vec<usize> = (0..data.test.len().min(100)).collect();
-    let (images, labels) = data.test.batch(&first)?;
-    let predicted = trainer
-        .predict(&images, EVALUATION_BATCH)?
-        .argmax(1)?
-        .to_vec1::<u32>()?;
-    let images = (images.to_dtype(DType::F32)?.flatten_from(1)? / plan.white())?.to_vec2::<f32>()?;
-    let labels = labels.to_vec1::<u32>()?;
-    let digits = images
-        .into_iter()
-        .zip(labels)
-        .zip(predicted)
-        .map(|((pixels, label), predicted)| Digit {
-            pixels,
-            label: label as usize,
-            predicted: predicted as usize,
-        });
-    let sheet = picture::sheet(&digits.collect::<Vec<_>>(), 10);
-    sheet.save(path).map_err(|error| Failure::at(path, error))?;
-    say(format_args!("wrote {}", path.display()));
     Ok(())
 }

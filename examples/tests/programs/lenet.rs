@@ -1,17 +1,10 @@
-//! The program as a whole: what it prints, what it writes, and how it fails.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
-
+use crate::{figure, program};
 use image::{GrayImage, Luma};
 use std::path::Path;
 use std::process::{Command, Output};
 
 fn lenet(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lenet"))
+    Command::new(program!("lenet"))
         .args(arguments)
         .current_dir(folder)
         .env_remove("SCONCE_DATA")
@@ -24,15 +17,6 @@ fn lenet(folder: &Path, arguments: &[&str]) -> Output {
 fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn figure(printed: &str, name: &str) -> f64 {
-    let line = printed
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{name}: ")));
-    line.unwrap_or_else(|| panic!("no {name} in {printed}"))
-        .parse()
-        .unwrap()
 }
 
 fn idx(path: &Path, dims: &[u32], data: &[u8]) {
@@ -132,7 +116,7 @@ fn it_learns_saves_loads_and_draws() {
 fn the_seed_decides_every_bit() {
     let scratch = tempfile::tempdir().unwrap();
     let run = |name: &str, seed: &str, threads: &str| {
-        let status = Command::new(env!("CARGO_BIN_EXE_lenet"))
+        let status = Command::new(program!("lenet"))
             .args(["--epochs", "1", "--seed", seed, "--save", name])
             .current_dir(scratch.path())
             .env("RAYON_NUM_THREADS", threads)
@@ -153,7 +137,10 @@ fn the_seed_decides_every_bit() {
 fn the_smoke_run_states_what_it_reaches() {
     let scratch = tempfile::tempdir().unwrap();
     let printed = stdout(&lenet(scratch.path(), &["--smoke"]));
-    assert!(printed.contains("smoke run: a training loss below"), "{printed}");
+    assert!(
+        printed.contains("smoke run: the training loss must be below"),
+        "{printed}"
+    );
     let failed = lenet(scratch.path(), &["--smoke", "--lr", "0"]);
     assert_one_line(&failed, "the training loss is 2.", "--smoke --lr 0");
 }

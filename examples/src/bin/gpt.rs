@@ -1,0 +1,401 @@
+//! A GPT that writes characters: Shakespeare's, or sums that come out right.
+
+use clap::{Parser, ValueEnum};
+use rand::Rng;
+use sconce::candle_core::{DType, Device, Result as CandleResult, Tensor};
+use sconce::core::{Generator, ParamStore, parse_device};
+use sconce::data::{Dataset, data_dir};
+use sconce::losses::{Reduction, cross_entropy};
+use sconce::optim::{Adam, AdamConfig};
+use sconce::train::{FitConfig, Position, Progress, Trainer};
+use sconce::transformer::models::{Gpt, GptConfig};
+use sconce::transformer::{GenerateConfig, Sampling, generate};
+use sconce_examples::{Common, Failure, Result, expect_at_least, figure, say, warm_up_then_cosine};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Trains a GPT to say which character comes next, and has it write.
+///
+/// On tiny Shakespeare (from `cargo xtask data shakespeare`) it learns to write plays; on generated sums, which need no
+/// download, it learns to add, and is asked for sums that it never saw. The last lines are its figures: the validation loss a
+/// character, in nats, and on sums the part of the unseen ones that it gets right.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// What to learn; auto: shakespeare where its text is found, else sums
+    #[arg(long, value_enum, default_value_t = Set::Auto)]
+    dataset: Set,
+    /// Where data sets lie [default: $SCONCE_DATA, or the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Steps of training [default: shakespeare 1200, sums 1500; smoke: 300]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Windows of text in a step [default: shakespeare 16, sums 32]
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Characters in a window [default: shakespeare 64, sums 32]
+    #[arg(long)]
+    block: Option<usize>,
+    /// Adam's learning rate at its highest: it rises over the first tenth of the run and falls to 0 along a cosine
+    #[arg(long, default_value_t = 0.002, allow_negative_numbers = true)]
+    lr: f64,
+    /// Width of the model [default: shakespeare 128, sums 64]
+    #[arg(long)]
+    width: Option<usize>,
+    /// Layers [default: shakespeare 4, sums 3]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Heads of the attention, which divide the width
+    #[arg(long, default_value_t = 4)]
+    heads: usize,
+    /// What the model writes is drawn from its probabilities^(1/T): a lower T is bolder, 0 takes the likeliest
+    #[arg(long, default_value_t = 0.8, value_name = "T", allow_negative_numbers = true)]
+    temperature: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Set {
+    Auto,
+    Shakespeare,
+    Sums,
+}
+
+/// How often the model is looked at, validated and made to write.
+const ROUNDS: usize = 5;
+const EVALUATION_BATCH: usize = 64;
+/// Windows of the validation text that are looked at, evenly spread.
+const EVALUATED: usize = 256;
+const WRITTEN: usize = 200;
+/// Numbers in sums are below this.
+const NUMBERS: u32 = 100;
+const LINES: usize = 40_000;
+/// One pair of numbers in this many is never seen in training.
+const HELD_OUT: usize = 10;
+const ASKED: usize = 500;
+const SMOKE_STEPS: usize = 300;
+const SMOKE_MATCH: f64 = 0.5;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    sconce_examples::run(|| run(&flags))
+}
+
+fn run(flags: &Flags) -> Result<()> {
+    let device = parse_device(&flags.common.device)?;
+    let seed = flags.common.seed;
+    let text = Text::load(flags)?;
+    let is_sums = !text.asked.is_empty();
+    let pick = |shakespeare, sums| if is_sums { sums } else { shakespeare };
+    let block = flags.block.unwrap_or(pick(64, 32));
+    let batch_size = flags.batch_size.unwrap_or(pick(16, 32));
+    let steps = match flags.common.smoke {
+        true => SMOKE_STEPS,
+        false => pick(1200, 1500),
+    };
+    let steps = flags.steps.unwrap_or(steps);
+    if steps == 0 {
+        return Err(Failure::new("--steps is 0, expected at least 1"));
+    }
+    if block == 0 || block >= text.validation.len() {
+        let message = format!("--block is {block}, expected 1 to {}", text.validation.len() - 1);
+        return Err(Failure::new(message));
+    }
+
+    let store = ParamStore::new(DType::F32, &device).seeded(seed);
+    let cfg = GptConfig {
+        n_positions: block,
+        n_embd: flags.width.unwrap_or(pick(128, 64)),
+        n_layer: flags.layers.unwrap_or(pick(4, 3)),
+        n_head: flags.heads,
+        resid_pdrop: 0.,
+        embd_pdrop: 0.,
+        attn_pdrop: 0.,
+        ..GptConfig::new(text.vocabulary.len())
+    };
+    let gpt = Gpt::new(&cfg, store.builder())?;
+    let adam = AdamConfig {
+        lr: flags.lr,
+        betas: (0.9, 0.99),
+        ..AdamConfig::default()
+    };
+    let (adam, schedule) = (Adam::new(&adam, &store)?, warm_up_then_cosine(flags.lr));
+    let done = Cell::new(0);
+    let loss = |logits: &Tensor, next: &Tensor| {
+        cross_entropy(&logits.flatten_to(1)?, &next.flatten_all()?, Reduction::Mean)
+    };
+    let mut trainer =
+        Trainer::new(gpt.clone(), &store, Box::new(adam), loss).with_schedule(|at: &Position| {
+            let step = done.get() + at.step;
+            schedule(&Position { step, steps, ..*at })
+        });
+    say(format_args!(
+        "{} characters to train with, {} to validate; a GPT of {} parameters, {block} characters at a time",
+        text.train.len(),
+        text.validation.len(),
+        store.num_trainable()
+    ));
+
+    let starts = Generator::new(seed.wrapping_add(1));
+    let spread = (text.validation.len() - block) / EVALUATED;
+    let validation = Windows {
+        text: &text.validation,
+        length: block,
+        starts: (0..EVALUATED).map(|i| i * spread).collect(),
+    };
+    let mut reached = f64::NAN;
+    let mut matched = f64::NAN;
+    for round in 1..=ROUNDS {
+        let now = steps * round / ROUNDS - done.get();
+        if now == 0 {
+            continue;
+        }
+        let data = Windows::drawn(&text.train, block, now * batch_size, &starts);
+        let cfg = FitConfig {
+            shuffle: None,
+            progress: Progress::Quiet,
+            ..FitConfig::new(1, batch_size)
+        };
+        let history = trainer.fit(&data, &cfg)?;
+        done.set(done.get() + now);
+        reached = trainer.evaluate(&validation, EVALUATION_BATCH)?.loss;
+        let (loss, seconds) = history
+            .epochs
+            .first()
+            .map_or((f64::NAN, f64::NAN), |epoch| (epoch.train_loss, epoch.seconds));
+        say(format_args!(
+            "step {}/{steps}: loss {loss:.4}, validation loss {reached:.4}, {:.0} ms a step",
+            done.get(),
+            1000. * seconds / now as f64
+        ));
+        if is_sums {
+            matched = exact_match(&gpt, &text, &device)?;
+            say(format_args!("unseen sums right: {matched:.4}"));
+        }
+        let writer = Writer {
+            gpt: &gpt,
+            block,
+            sampling: sampling(flags.temperature),
+            random: Generator::new(seed.wrapping_add(2)),
+        };
+        let written = writer.write(&text, &device)?;
+        say(format_args!("| {}", written.trim().replace('\n', "\n| ")));
+    }
+    if flags.common.smoke {
+        expect_at_least("the part of the unseen sums that is right", matched, SMOKE_MATCH)?;
+    }
+    figure("validation loss", reached);
+    if is_sums {
+        figure("exact match", matched);
+    }
+    Ok(())
+}
+
+/// Characters as numbers, and what is held out.
+struct Text {
+    vocabulary: Vec<char>,
+    train: Vec<u32>,
+    validation: Vec<u32>,
+    /// Questions that training never saw, with their answers; none for Shakespeare.
+    asked: Vec<(String, String)>,
+}
+
+impl Text {
+    fn load(flags: &Flags) -> Result<Self> {
+        let folder = flags.data.clone().or_else(data_dir);
+        let path = folder.map(|folder| folder.join("shakespeare").join("input.txt"));
+        match (flags.dataset, path) {
+            _ if flags.common.smoke => Self::sums(flags.common.seed),
+            (Set::Sums, _) => Self::sums(flags.common.seed),
+            (Set::Auto, Some(path)) if path.exists() => Self::shakespeare(&path),
+            (Set::Auto, _) => Self::sums(flags.common.seed),
+            (Set::Shakespeare, Some(path)) => Self::shakespeare(&path),
+            (Set::Shakespeare, None) => Err(Failure::new(
+                "no folder for data is known: set SCONCE_DATA, run `cargo xtask data shakespeare`, or give it by --data",
+            )),
+        }
+    }
+
+    /// The first nine tenths to train with.
+    fn shakespeare(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::at(path, format!("{error}; `cargo xtask data shakespeare` gets it")))?;
+        let cut = text.char_indices().nth(text.chars().count() * 9 / 10);
+        let (train, validation) = text.split_at(cut.map_or(0, |(at, _)| at));
+        Self::new(train, validation, Vec::new())
+    }
+
+    /// Lines such as 38+25=36, the sum's last digit first: so each digit depends on what is already there.
+    fn sums(seed: u64) -> Result<Self> {
+        let mut random = Generator::new(seed);
+        let question = |pair: usize| {
+            let (a, b) = (pair as u32 / NUMBERS, pair as u32 % NUMBERS);
+            let answer: String = (a + b).to_string().chars().rev().collect();
+            (format!("{a}+{b}="), answer)
+        };
+        let line = |pair: usize| {
+            let (question, answer) = question(pair);
+            format!("{question}{answer}\n")
+        };
+        let pairs = random.permutation((NUMBERS * NUMBERS) as usize);
+        let (unseen, seen) = pairs.split_at(pairs.len() / HELD_OUT);
+        let drawn = |_| {
+            seen.get(random.random_range(0..seen.len()))
+                .copied()
+                .map_or_else(String::new, line)
+        };
+        let train: String = (0..LINES).map(drawn).collect();
+        let validation: String = unseen.iter().copied().map(line).collect();
+        let asked = unseen.iter().take(ASKED).copied().map(question).collect();
+        Self::new(&train, &validation, asked)
+    }
+
+    fn new(train: &str, validation: &str, asked: Vec<(String, String)>) -> Result<Self> {
+        let mut vocabulary: Vec<char> = train.chars().chain(validation.chars()).collect();
+        vocabulary.sort_unstable();
+        vocabulary.dedup();
+        if train.is_empty() || validation.chars().count() < 2 {
+            return Err(Failure::new("the text is too short to train and validate with"));
+        }
+        let mut text = Self {
+            vocabulary,
+            train: Vec::new(),
+            validation: Vec::new(),
+            asked,
+        };
+        text.train = text.encode(train);
+        text.validation = text.encode(validation);
+        Ok(text)
+    }
+
+    fn encode(&self, text: &str) -> Vec<u32> {
+        let place = |char| {
+            self.vocabulary
+                .binary_search(&char)
+                .ok()
+                .map(|place| place as u32)
+        };
+        text.chars().filter_map(place).collect()
+    }
+
+    fn decode(&self, ids: &[u32]) -> String {
+        let char = |&id: &u32| self.vocabulary.get(id as usize);
+        ids.iter().filter_map(char).collect()
+    }
+}
+
+/// Pieces of a text, each with itself one character on.
+struct Windows<'a> {
+    text: &'a [u32],
+    length: usize,
+    starts: Vec<usize>,
+}
+
+impl<'a> Windows<'a> {
+    /// So many pieces from anywhere.
+    fn drawn(text: &'a [u32], length: usize, count: usize, random: &Generator) -> Self {
+        let mut random = random.clone();
+        let last = text.len().saturating_sub(length + 1);
+        Self {
+            text,
+            length,
+            starts: (0..count).map(|_| random.random_range(0..=last)).collect(),
+        }
+    }
+}
+
+impl Dataset for Windows<'_> {
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn get(&self, index: usize) -> CandleResult<(Tensor, Tensor)> {
+        let start = self.starts.get(index).copied().unwrap_or(usize::MAX);
+        let piece = |from: usize| {
+            let piece = self.text.get(from..from.saturating_add(self.length));
+            Tensor::new(piece.unwrap_or_default(), &Device::Cpu)
+        };
+        Ok((piece(start)?, piece(start.saturating_add(1))?))
+    }
+}
+
+fn sampling(temperature: f64) -> Sampling {
+    match temperature {
+        0. => Sampling::Greedy,
+        temperature => Sampling::Random {
+            temperature,
+            top_k: None,
+            top_p: None,
+        },
+    }
+}
+
+/// Has the model go on by itself.
+struct Writer<'a> {
+    gpt: &'a Gpt,
+    block: usize,
+    sampling: Sampling,
+    random: Generator,
+}
+
+impl Writer<'_> {
+    /// Some lines from a line's start on. When the model's window is full, it goes on from its second half.
+    fn write(&self, text: &Text, device: &Device) -> Result<String> {
+        let mut written = text.encode("\n");
+        while written.len() < WRITTEN {
+            let known = written.len().min(self.block.div_ceil(2));
+            let prompt = written.split_off(written.len() - known);
+            let cfg = GenerateConfig {
+                sampling: self.sampling,
+                ..GenerateConfig::new((self.block + 1 - known).min(WRITTEN))
+            };
+            written.extend(continued(self.gpt, &[prompt], &cfg, &self.random, device)?.concat());
+        }
+        Ok(text.decode(&written))
+    }
+}
+
+/// Prompts of the same length with what the model puts behind them.
+fn continued(
+    gpt: &Gpt,
+    prompts: &[Vec<u32>],
+    cfg: &GenerateConfig,
+    random: &Generator,
+    device: &Device,
+) -> Result<Vec<Vec<u32>>> {
+    let prompts = Tensor::new(prompts.to_vec(), device)?;
+    let step = |ids: &Tensor, cache: &mut _| gpt.step(ids, cache);
+    let ids = generate(&prompts, cfg, &mut gpt.cache(), Some(random), step)?;
+    Ok(ids.to_dtype(DType::U32)?.to_vec2()?)
+}
+
+/// The part of the unseen sums whose every digit is right, the likeliest character taken each time.
+fn exact_match(gpt: &Gpt, text: &Text, device: &Device) -> Result<f64> {
+    let mut right = 0;
+    let mut lengths: Vec<usize> = text.asked.iter().map(|(question, _)| question.len()).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    for length in lengths {
+        let asked: Vec<_> = text
+            .asked
+            .iter()
+            .filter(|(question, _)| question.len() == length)
+            .collect();
+        let prompts: Vec<_> = asked
+            .iter()
+            .map(|(question, _)| text.encode(&format!("\n{question}")))
+            .collect();
+        let cfg = GenerateConfig::new(4);
+        let written = continued(gpt, &prompts, &cfg, &Generator::new(0), device)?;
+        for (ids, (question, answer)) in written.iter().zip(asked) {
+            right += usize::from(text.decode(ids).starts_with(&format!("\n{question}{answer}\n")));
+        }
+    }
+    Ok(right as f64 / text.asked.len() as f64)
+}
