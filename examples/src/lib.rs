@@ -4,6 +4,7 @@ pub mod digits;
 mod error;
 pub mod picture;
 pub mod plot;
+pub mod shapes;
 
 pub use error::{Failure, Result, run};
 

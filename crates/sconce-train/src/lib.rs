@@ -44,7 +44,7 @@ pub use callback::Callback;
 pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, Scores};
-pub use metric::{Accumulator, Accuracy, Metric};
+pub use metric::{Accumulator, Accuracy, MeanIou, Metric};
 pub use report::Progress;
 pub use sconce_core::candle_core;
 pub use trainer::{FitConfig, MissingGradients, Position, Trainer, Turn, Validation};

@@ -1,8 +1,10 @@
 //! Metrics: figures over a whole data set.
 
 mod accuracy;
+mod mean_iou;
 
 pub use accuracy::Accuracy;
+pub use mean_iou::MeanIou;
 
 use candle_core::{Result, Tensor};
 

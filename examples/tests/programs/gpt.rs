@@ -1,0 +1,42 @@
+use crate::{fails, figure, figures, printed, program};
+
+const GPT: &str = program!("gpt");
+
+#[test]
+fn unseen_sums_are_added() {
+    let printed = printed(GPT, &["--smoke"]);
+    assert!(figure(&printed, "exact match") > 0.5, "{printed}");
+    assert_eq!(figures(&printed).len(), 2);
+    // It shows what it writes as it learns.
+    assert!(printed.lines().filter(|line| line.starts_with("| ")).count() > 50);
+}
+
+#[test]
+fn a_play_is_read_from_the_folder_of_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    std::fs::create_dir(folder.path().join("shakespeare")).unwrap();
+    let play = "To be, or not to be – that is the question.\n".repeat(40);
+    std::fs::write(folder.path().join("shakespeare/input.txt"), play).unwrap();
+    let flags = ["--data", data, "--steps", "20", "--block", "16", "--width", "16"];
+    let read = || printed(GPT, &flags);
+    let (first, second) = (read(), read());
+    assert!(first.contains("1584 characters to train with, 176 to validate"), "{first}");
+    assert!(figure(&first, "validation loss") < 3.5, "{first}");
+    assert_eq!(figures(&first), figures(&second));
+}
+
+#[test]
+fn what_is_wrong_is_one_line() {
+    fails(GPT, &["--dataset", "shakespeare", "--data", "nowhere"], "cargo xtask data shakespeare");
+    for (flag, value, message) in [
+        ("--steps", "0", "--steps is 0"),
+        ("--block", "0", "--block is 0"),
+        ("--batch-size", "0", "batch_size is 0"),
+        ("--heads", "5", "n_head = 5"),
+        ("--layers", "0", "n_layer is 0"),
+        ("--temperature", "-1", "temperature is -1"),
+    ] {
+        fails(GPT, &["--dataset", "sums", "--steps", "1", flag, value], message);
+    }
+}
