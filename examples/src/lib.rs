@@ -1,11 +1,13 @@
 //! What the example programs share: how they fail, print and read pictures.
 
 pub mod digits;
+mod draws;
 mod error;
 pub mod picture;
 pub mod plot;
 pub mod shapes;
 
+pub use draws::Draws;
 pub use error::{Failure, Result, run};
 
 use sconce::train::Position;
@@ -114,4 +116,27 @@ pub fn check_writable(path: &Path) -> Result<()> {
         std::fs::remove_file(path).map_err(|error| Failure::at(path, error))?;
     }
     Ok(())
+}
+
+/// The picture of this name in the folder that `--out` names, if it does; the folder is made if it isn't there.
+///
+/// # Errors
+/// The folder can't be made, or the picture can't be written there.
+pub fn picture_in(out: Option<&PathBuf>, name: &str) -> Result<Option<PathBuf>> {
+    let Some(folder) = out else { return Ok(None) };
+    std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
+    let path = folder.join(name);
+    check_writable(&path)?;
+    Ok(Some(path))
+}
+
+/// A public data set's folder, whether it is there or not.
+///
+/// # Errors
+/// The system names no place for data.
+pub fn data_folder(name: &str) -> Result<PathBuf> {
+    let folder = sconce::data::data_dir().ok_or_else(|| {
+        Failure::new("no folder for data: neither SCONCE_DATA nor the user's cache folder is known")
+    })?;
+    Ok(folder.join(name))
 }

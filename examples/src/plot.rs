@@ -85,11 +85,28 @@ fn colour(i: usize) -> RGBColor {
     COLOURS.get(i % COLOURS.len()).copied().unwrap_or(BLACK)
 }
 
+/// Where a legend stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Corner {
+    /// Over what falls.
+    UpperRight,
+    /// Under what rises.
+    LowerRight,
+}
+
 /// Draws curves into a PNG.
 ///
 /// # Errors
 /// The file can't be written, or no point is finite.
 pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
+    curves_beside(path, labels, curves, Corner::UpperRight)
+}
+
+/// Draws curves into a PNG, with the legend in a corner of choice.
+///
+/// # Errors
+/// Those of [`curves`].
+pub fn curves_beside(path: &Path, labels: Labels<'_>, curves: &[Curve], legend: Corner) -> Result<()> {
     picture(path, (900, 560), |area| {
         let (x, y) = (range(curves, |p| p.0)?, range(curves, |p| p.1)?);
         let mut chart = ChartBuilder::on(area)
@@ -122,7 +139,10 @@ pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(match legend {
+                Corner::UpperRight => SeriesLabelPosition::UpperRight,
+                Corner::LowerRight => SeriesLabelPosition::LowerRight,
+            })
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.3))
             .label_font((FONT, 15))

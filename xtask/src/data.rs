@@ -24,7 +24,7 @@ goes on where it stopped.")]
 pub(crate) struct Args {
     /// The data sets to get (see --list); all if none is named
     names: Vec<String>,
-    /// A folder or an address that holds the files as `<data set>/<file>`, instead of the publishers'
+    /// A folder or an address that holds the files as `<folder>/<file>`, instead of the publishers'
     #[arg(long, value_name = "DIR-or-URL")]
     mirror: Option<String>,
     /// List the data sets: size, files, licence, and whether they are here already
@@ -79,7 +79,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static DataSet>, DataError> {
 fn get(set: &DataSet, folder: &Path, mirror: Option<&str>) -> crate::Result<()> {
     output::line(&format!("{}: {} ({})", set.name, set.about, set.licence));
     for file in set.files {
-        let name = format!("{}/{}", set.name, file.name);
+        let name = format!("{}/{}", set.folder, file.name);
         let source = match mirror {
             None => Source::address(&format!("{}{}", set.from, file.name)),
             Some(mirror) => Source::mirror(mirror, &name),
@@ -109,7 +109,7 @@ fn list(sets: &[&DataSet], folder: &Path) -> String {
         let here = set
             .files
             .iter()
-            .filter(|file| folder.join(set.name).join(file.name).is_file())
+            .filter(|file| folder.join(set.folder).join(file.name).is_file())
             .count();
         let here = match here {
             0 => "no".to_owned(),
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_told_with_the_known_ones() {
         let error = choose(&["mnits".to_owned()]).err().unwrap().to_string();
-        assert_eq!(error, "no data set \"mnits\"; there is mnist");
+        assert_eq!(error, "no data set \"mnits\"; there is mnist, cora");
     }
 
     #[test]

@@ -25,7 +25,7 @@
 //!
 //! # Where files lie
 //! [`data_dir`] is the folder that `cargo xtask data` fills. [`Mnist::load`] reads MNIST from there; [`idx::read`] reads any
-//! file in its format. The [`digits()`] need no file: they are part of this crate.
+//! file in its format; [`Planetoid::load`] reads citation graphs. The [`digits()`] need no file: they are part of this crate.
 
 mod dataset;
 mod digits;
@@ -34,6 +34,8 @@ mod folder;
 pub mod idx;
 mod loader;
 mod mnist;
+mod pickle;
+mod planetoid;
 mod tensors;
 pub mod transforms;
 
@@ -43,5 +45,6 @@ pub use error::{Error, Result};
 pub use folder::data_dir;
 pub use loader::{Epoch, Loader, LoaderConfig};
 pub use mnist::Mnist;
+pub use planetoid::Planetoid;
 pub use sconce_core::candle_core;
 pub use tensors::TensorDataset;
