@@ -3,6 +3,7 @@
 pub mod digits;
 mod draws;
 mod error;
+pub mod layout;
 pub mod picture;
 pub mod plot;
 pub mod shapes;

@@ -1,6 +1,9 @@
 //! Charts: curves, and paths over the contours of a surface.
 
+mod graphs;
+
 use crate::{Failure, Result};
+pub use graphs::graphs;
 use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::prelude::*;
