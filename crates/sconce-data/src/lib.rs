@@ -25,7 +25,7 @@
 //!
 //! # Where files lie
 //! [`data_dir`] is the folder that `cargo xtask data` fills. [`Mnist::load`] reads MNIST from there; [`idx::read`] reads any
-//! file in its format; [`Planetoid::load`] reads citation graphs. The [`digits()`] need no file: they are part of this crate.
+//! file in its format; [`Planetoid::load`] reads citation graphs, [`LosLoop::load`] traffic. The [`digits()`] need no file: they are part of this crate.
 
 mod dataset;
 mod digits;
@@ -33,6 +33,7 @@ mod error;
 mod folder;
 pub mod idx;
 mod loader;
+mod los_loop;
 mod mnist;
 mod pickle;
 mod planetoid;
@@ -44,6 +45,7 @@ pub use digits::{Digits, digits};
 pub use error::{Error, Result};
 pub use folder::data_dir;
 pub use loader::{Epoch, Loader, LoaderConfig};
+pub use los_loop::LosLoop;
 pub use mnist::Mnist;
 pub use planetoid::Planetoid;
 pub use sconce_core::candle_core;

@@ -100,4 +100,23 @@ pub(super) const ALL: &[DataSet] = &[
             },
         ],
     },
+    DataSet {
+        name: "los-loop",
+        folder: "los-loop",
+        about: "speeds at 207 loop detectors in Los Angeles, every 5 minutes for 7 days, and who is near whom; Zhao et al.",
+        licence: "MIT",
+        from: "https://raw.githubusercontent.com/lehaifeng/T-GCN/master/data/",
+        files: &[
+            File {
+                name: "los_speed.csv",
+                bytes: 3_402_125,
+                sha256: "7b732d86ae32b2930595becba28aff39dacbfb2197e250fc0332e1744ce2cbf4",
+            },
+            File {
+                name: "los_adj.csv",
+                bytes: 111_686,
+                sha256: "7a6eb41e10677992b5af50f5ab187c6c05c5c3a92cb973950cfddbf857361e76",
+            },
+        ],
+    },
 ];
