@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 fn load(flags: &Flags) -> Result<(Tensor, Tensor)> {
     match flags.dataset {
         _ if flags.common.smoke => ring(flags.common.seed, 16, 5),
-        Source::Generated => ring(flags.common.seed, 40, 7),
+        Source::Generated => ring(flags.common.seed, 30, 7),
         Source::LosLoop => {
             let LosLoop { speeds, adjacency } = LosLoop::load(data_folder("los-loop")?)?;
             Ok((speeds, adjacency))
