@@ -119,18 +119,6 @@ pub fn check_writable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The picture of this name in the folder that `--out` names, if it does; the folder is made if it isn't there.
-///
-/// # Errors
-/// The folder can't be made, or the picture can't be written there.
-pub fn picture_in(out: Option<&PathBuf>, name: &str) -> Result<Option<PathBuf>> {
-    let Some(folder) = out else { return Ok(None) };
-    std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
-    let path = folder.join(name);
-    check_writable(&path)?;
-    Ok(Some(path))
-}
-
 /// A public data set's folder, whether it is there or not.
 ///
 /// # Errors

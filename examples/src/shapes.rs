@@ -1,7 +1,6 @@
 //! Generated pictures of shapes, of which it is known exactly where they are.
 
-use rand::Rng;
-use sconce::core::Generator;
+use crate::Draws;
 
 /// A point: x to the right, y down, in pixels.
 pub type Point = (f32, f32);
@@ -86,18 +85,16 @@ impl Canvas {
     }
 
     /// Adds noise of this standard deviation to every pixel.
-    pub fn add_noise(&mut self, std: f64, random: &Generator) {
-        let mut noise = vec![0.; self.pixels.len()];
-        random.fill_normal(&mut noise, 0., std);
-        for (pixel, noise) in self.pixels.iter_mut().zip(noise) {
-            *pixel += noise as f32;
+    pub fn add_noise(&mut self, std: f64, random: &Draws) {
+        for pixel in &mut self.pixels {
+            *pixel += (std * random.normal()) as f32;
         }
     }
 }
 
 /// A number from the first to before the second.
-pub fn between(random: &mut Generator, from: f32, to: f32) -> f32 {
-    from + (to - from) * random.random::<f32>()
+pub fn between(random: &Draws, from: f32, to: f32) -> f32 {
+    from + (to - from) * random.uniform() as f32
 }
 
 #[cfg(test)]
@@ -133,7 +130,7 @@ mod tests {
     fn the_same_seed_gives_the_same_noise() {
         let noisy = |seed| {
             let mut canvas = Canvas::new(9, 0.5);
-            canvas.add_noise(0.1, &Generator::new(seed));
+            canvas.add_noise(0.1, &Draws::new(seed));
             canvas.pixels
         };
         assert_eq!(noisy(1), noisy(1));

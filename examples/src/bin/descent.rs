@@ -9,7 +9,7 @@ use sconce::optim::{
 };
 use sconce::train::{FitConfig, Progress, Trainer};
 use sconce_examples::plot::{Curve, Surface, surfaces};
-use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say};
+use sconce_examples::{Common, Result, expect_below, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -145,9 +145,7 @@ const GRID: usize = 120;
 
 fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
-    if let Some(folder) = &flags.out {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::at(folder, error))?;
-    }
+    let picture = in_folder(flags.out.as_deref(), "descent.png")?;
     let mut figures = Vec::new();
     let mut drawn = Vec::new();
     for terrain in &TERRAINS {
@@ -168,8 +166,7 @@ fn run(flags: &Flags) -> Result<()> {
         }
         drawn.push(paths);
     }
-    if let Some(folder) = &flags.out {
-        let file = folder.join("descent.png");
+    if let Some(file) = &picture {
         let grids = TERRAINS
             .iter()
             .map(|terrain| grid(terrain, &device))
@@ -186,7 +183,7 @@ fn run(flags: &Flags) -> Result<()> {
                 columns: GRID,
                 paths,
             });
-        surfaces(&file, &panels.collect::<Vec<_>>())?;
+        surfaces(file, &panels.collect::<Vec<_>>())?;
         say(format_args!("wrote {}", file.display()));
     }
     say(

@@ -10,7 +10,7 @@ use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
-use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, picture_in, say};
+use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -241,7 +241,7 @@ fn run(flags: &Flags) -> Result<()> {
         let message = format!("--weight-decay is {}, expected at least 0", flags.weight_decay);
         return Err(Failure::new(message));
     }
-    let chart = picture_in(flags.out.as_ref(), "gcn.png")?;
+    let chart = in_folder(flags.out.as_deref(), "gcn.png")?;
     let papers = Papers::load(flags, &device)?;
     say(format_args!(
         "{} papers of {} subjects, {} words, {} citations; {} labelled, {} to test",

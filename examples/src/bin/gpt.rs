@@ -1,7 +1,6 @@
 //! A GPT that writes characters: Shakespeare's, or sums that come out right.
 
 use clap::{Parser, ValueEnum};
-use rand::Rng;
 use sconce::candle_core::{DType, Device, Result as CandleResult, Tensor};
 use sconce::core::{Generator, ParamStore, parse_device};
 use sconce::data::{Dataset, data_dir};
@@ -10,7 +9,7 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{FitConfig, Position, Progress, Trainer};
 use sconce::transformer::models::{Gpt, GptConfig};
 use sconce::transformer::{GenerateConfig, Sampling, generate};
-use sconce_examples::{Common, Failure, Result, expect_at_least, figure, say, warm_up_then_cosine};
+use sconce_examples::{Common, Draws, Failure, Result, expect_at_least, figure, say, warm_up_then_cosine};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -146,7 +145,7 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
 
-    let starts = Generator::new(seed.wrapping_add(1));
+    let starts = Draws::new(seed.wrapping_add(1));
     let validation = Windows::spread(&text, block);
     let mut reached = f64::NAN;
     let mut matched = f64::NAN;
@@ -234,7 +233,7 @@ impl Text {
 
     /// Lines such as 07+35=240 for 42, the last digit first: so each digit of the sum depends on what is already there.
     fn sums(seed: u64) -> Result<Self> {
-        let mut random = Generator::new(seed);
+        let random = Draws::new(seed);
         let question = |pair: usize| {
             let (a, b) = (pair as u32 / NUMBERS, pair as u32 % NUMBERS);
             let answer: String = format!("{:03}", a + b).chars().rev().collect();
@@ -251,11 +250,11 @@ impl Text {
             .collect();
         // If all digits were as frequent, one of two would say nothing about the last digit of their sum, and a network has
         // nothing to begin with. So smaller ones are more frequent: the lesser of two draws.
-        let mut pair = || {
-            let mut digit = || random.random_range(0..10).min(random.random_range(0..10));
+        let pair = || {
+            let digit = || random.below(10).min(random.below(10));
             (0..4).fold(0, |pair, _| 10 * pair + digit())
         };
-        let drawn = std::iter::repeat_with(|| pair()).filter(|pair| !unseen.contains(pair));
+        let drawn = std::iter::repeat_with(pair).filter(|pair| !unseen.contains(pair));
         let train: String = drawn.take(LINES).map(line).collect();
         let validation: String = unseen.iter().copied().map(line).collect();
         let asked = unseen.iter().take(ASKED).copied().map(question).collect();
@@ -306,15 +305,12 @@ struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     /// So many pieces from anywhere in the text to train with.
-    fn drawn(text: &'a Text, length: usize, count: usize, random: &Generator) -> Self {
-        let mut random = random.clone();
+    fn drawn(text: &'a Text, length: usize, count: usize, random: &Draws) -> Self {
         let last = text.train.len().saturating_sub(length + 1) / text.unit;
         Self {
             text: &text.train,
             length,
-            starts: (0..count)
-                .map(|_| random.random_range(0..=last) * text.unit)
-                .collect(),
+            starts: (0..count).map(|_| random.below(last + 1) * text.unit).collect(),
         }
     }
 

@@ -10,7 +10,7 @@ use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
-use sconce_examples::{Common, Draws, Failure, Result, figure, picture_in, say};
+use sconce_examples::{Common, Draws, Failure, Result, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -242,7 +242,7 @@ fn run(flags: &Flags) -> Result<()> {
     if flags.seeds == 0 || flags.epochs == Some(0) {
         return Err(Failure::new("--seeds or --epochs is 0, expected at least 1"));
     }
-    let chart = picture_in(flags.out.as_ref(), "hetero.png")?;
+    let chart = in_folder(flags.out.as_deref(), "hetero.png")?;
     let graph = generate(flags.common.seed, &device)?.to_undirected()?;
     say(format_args!(
         "{PAPERS} papers of {FIELDS} fields, {LABELLED} of them labelled, {AUTHORS} authors, {VENUES} venues; edges:"

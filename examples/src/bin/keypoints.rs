@@ -3,7 +3,7 @@
 use clap::Parser;
 use sconce::candle_core::{DType, Device, Tensor};
 use sconce::cnn::{UNet, UNetConfig};
-use sconce::core::{Generator, ParamStore, parse_device};
+use sconce::core::{ParamStore, parse_device};
 use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, mse};
 use sconce::optim::{Adam, AdamConfig};
@@ -11,7 +11,7 @@ use sconce::train::{FitConfig, Trainer, Validation};
 use sconce_examples::picture::{Panel, panels};
 use sconce_examples::shapes::{Canvas, Point, Shape, between};
 use sconce_examples::{
-    Common, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Draws, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ struct Flags {
     /// How often to go through the training set [default: 12; smoke: 6]
     #[arg(long)]
     epochs: Option<usize>,
-    /// Pictures to train with [default: 800; smoke: 240]
+    /// Pictures to train with [default: 1500; smoke: 240]
     #[arg(long)]
     pictures: Option<usize>,
     /// Pixels in a picture's side
@@ -91,7 +91,7 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, KITE.len())
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 800 });
+    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1500 });
     let (train, _) = scenes(count, side, seed.wrapping_add(1))?;
     let (test, corners) = scenes(TEST, side, seed.wrapping_add(2))?;
     let adam = AdamConfig {
@@ -148,10 +148,10 @@ fn run(flags: &Flags) -> Result<()> {
 /// Pictures `[count, 1, side, side]` with the heat of each corner `[count, 4, side, side]`, and the corners themselves, four a
 /// picture.
 fn scenes(count: usize, side: usize, seed: u64) -> Result<(TensorDataset, Vec<Point>)> {
-    let mut random = Generator::new(seed);
+    let random = Draws::new(seed);
     let (mut pixels, mut heat, mut corners) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..count {
-        let (canvas, kite) = scene(side, &mut random);
+        let (canvas, kite) = scene(side, &random);
         pixels.extend(canvas.pixels);
         for corner in kite.corners() {
             let at =
@@ -166,7 +166,7 @@ fn scenes(count: usize, side: usize, seed: u64) -> Result<(TensorDataset, Vec<Po
 }
 
 /// A kite over a circle.
-fn scene(side: usize, random: &mut Generator) -> (Canvas, Shape) {
+fn scene(side: usize, random: &Draws) -> (Canvas, Shape) {
     let scale = side as f32;
     let mut canvas = Canvas::new(side, between(random, 0., 0.3));
     let circle = Shape::Circle {

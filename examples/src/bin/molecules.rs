@@ -11,7 +11,7 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Trainer};
 use sconce_examples::layout::spread;
 use sconce_examples::plot::{Cloud, graphs};
-use sconce_examples::{Common, Draws, Failure, Result, figure, picture_in, say};
+use sconce_examples::{Common, Draws, Failure, Result, figure, in_folder, say};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -241,7 +241,7 @@ fn run(flags: &Flags) -> Result<()> {
             "--molecules, --epochs or --layers is 0, expected at least 1",
         ));
     }
-    let picture = picture_in(flags.out.as_ref(), "molecules.png")?;
+    let picture = in_folder(flags.out.as_deref(), "molecules.png")?;
     let draws = Draws::new(flags.common.seed);
     let molecules: Vec<Molecule> = (0..count + TEST)
         .map(|i| Molecule::grow(i % KINDS.len(), &draws))

@@ -1,10 +1,9 @@
 //! A U-Net finds which pixels of a picture belong to a circle, a square or a triangle.
 
 use clap::Parser;
-use rand::Rng;
 use sconce::candle_core::{DType, Device, Tensor};
 use sconce::cnn::{UNet, UNetConfig};
-use sconce::core::{Generator, ParamStore, parse_device};
+use sconce::core::{ParamStore, parse_device};
 use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::optim::{Adam, AdamConfig};
@@ -12,7 +11,7 @@ use sconce::train::{FitConfig, MeanIou, Trainer, Validation};
 use sconce_examples::picture::{Panel, panels};
 use sconce_examples::shapes::{Canvas, Shape, between};
 use sconce_examples::{
-    Common, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Draws, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,10 +27,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// How often to go through the training set [default: 10; smoke: 4]
+    /// How often to go through the training set [default: 10; smoke: 8]
     #[arg(long)]
     epochs: Option<usize>,
-    /// Pictures to train with [default: 1000; smoke: 160]
+    /// Pictures to train with [default: 1000; smoke: 240]
     #[arg(long)]
     pictures: Option<usize>,
     /// Pixels in a picture's side
@@ -58,6 +57,7 @@ struct Flags {
 
 /// Background, circle, square, triangle.
 const CLASSES: usize = 4;
+const MOST_SHAPES: usize = 3;
 const TEST: usize = 100;
 const VALIDATION_PART: f64 = 0.1;
 const EVALUATION_BATCH: usize = 20;
@@ -89,7 +89,7 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, CLASSES)
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let count = flags.pictures.unwrap_or(if smoke { 160 } else { 1000 });
+    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1000 });
     let train = scenes(count, side, seed.wrapping_add(1))?;
     let test = scenes(TEST, side, seed.wrapping_add(2))?;
     let adam = AdamConfig {
@@ -108,7 +108,7 @@ fn run(flags: &Flags) -> Result<()> {
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(
-            flags.epochs.unwrap_or(if smoke { 4 } else { 10 }),
+            flags.epochs.unwrap_or(if smoke { 8 } else { 10 }),
             flags.batch_size,
         )
     };
@@ -128,10 +128,10 @@ fn run(flags: &Flags) -> Result<()> {
 
 /// Pictures `[count, 1, side, side]` with the class of each pixel `[count, side, side]`.
 fn scenes(count: usize, side: usize, seed: u64) -> Result<TensorDataset> {
-    let mut random = Generator::new(seed);
+    let random = Draws::new(seed);
     let (mut pixels, mut classes) = (Vec::new(), Vec::new());
     for _ in 0..count {
-        let canvas = scene(side, &mut random);
+        let canvas = scene(side, &random);
         pixels.extend(canvas.pixels);
         classes.extend(canvas.classes);
     }
@@ -141,11 +141,11 @@ fn scenes(count: usize, side: usize, seed: u64) -> Result<TensorDataset> {
 }
 
 /// One to three shapes, the later over the edges of the earlier.
-fn scene(side: usize, random: &mut Generator) -> Canvas {
+fn scene(side: usize, random: &Draws) -> Canvas {
     let mut canvas = Canvas::new(side, between(random, 0., 0.3));
     let scale = side as f32;
     let mut placed: Vec<(f32, f32, f32)> = Vec::new();
-    for _ in 0..random.random_range(1..=3) {
+    for _ in 0..=random.below(MOST_SHAPES) {
         let centre = (
             between(random, 0.2, 0.8) * scale,
             between(random, 0.2, 0.8) * scale,
@@ -160,7 +160,7 @@ fn scene(side: usize, random: &mut Generator) -> Canvas {
         }
         placed.push((centre.0, centre.1, radius));
         let turn = between(random, 0., 1.);
-        let class = random.random_range(1..CLASSES as u32);
+        let class = 1 + random.below(CLASSES - 1) as u32;
         let regular = |corners: u8| {
             let corner = |i| (turn + f32::from(i) / f32::from(corners), radius);
             Shape::polygon(centre, &(0..corners).map(corner).collect::<Vec<_>>())

@@ -12,7 +12,7 @@ use sconce::train::{
     EarlyStopping, EarlyStoppingConfig, EpochRecord, FitConfig, Progress, Trainer, Validation,
 };
 use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
-use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, picture_in, say};
+use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, in_folder, say};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -185,7 +185,7 @@ fn run(flags: &Flags) -> Result<()> {
     if epochs == 0 {
         return Err(Failure::new("--epochs is 0, expected at least 1"));
     }
-    let chart = picture_in(flags.out.as_ref(), "traffic.png")?;
+    let chart = in_folder(flags.out.as_deref(), "traffic.png")?;
     let (speeds, adjacency) = load(flags)?;
     let road = Graph::from_adjacency(&adjacency)?;
     let (times, detectors) = speeds.dims2()?;

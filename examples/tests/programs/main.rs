@@ -8,8 +8,15 @@
 
 mod adding;
 mod descent;
+mod gcn;
+mod gpt;
+mod hetero;
 mod karate;
+mod keypoints;
 mod lenet;
+mod molecules;
+mod segment;
+mod traffic;
 mod vit;
 
 use std::path::Path;
@@ -23,8 +30,13 @@ macro_rules! program {
 }
 use program;
 
+/// A run that finds no data.
 fn run(program: &str, arguments: &[&str]) -> Output {
-    Command::new(program).args(arguments).output().unwrap()
+    Command::new(program)
+        .args(arguments)
+        .env("SCONCE_DATA", "/no/such/folder")
+        .output()
+        .unwrap()
 }
 
 /// What a run that succeeds prints.

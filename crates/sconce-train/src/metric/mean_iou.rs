@@ -112,11 +112,11 @@ mod tests {
     fn regions_count_over_all_batches() {
         let mut iou = MeanIou.start();
         assert!(iou.value().is_nan());
-        let target = |classes: &[u8]| Tensor::new(&[classes.to_vec()], &Device::Cpu).unwrap();
-        iou.update(&logits(&[0, 0, 1]), &target(&[0, 1, 1])).unwrap();
+        let target = |classes: [u8; 3]| Tensor::new(&[classes], &Device::Cpu).unwrap();
+        iou.update(&logits(&[0, 0, 1]), &target([0, 1, 1])).unwrap();
         // Class 2 hasn't been seen: it doesn't count.
         assert_eq!(iou.value(), 0.5);
-        iou.update(&logits(&[2, 0, 0]), &target(&[2, 0, 9])).unwrap();
+        iou.update(&logits(&[2, 0, 0]), &target([2, 0, 9])).unwrap();
         // 0: 2 of 4; 1: 1 of 2; 2: 1 of 1.
         assert_eq!(iou.value(), (0.5 + 0.5 + 1.) / 3.);
     }
