@@ -1,11 +1,13 @@
 //! What the example programs share: how they fail, print and read pictures.
 
+pub mod dates;
 pub mod digits;
 mod draws;
 mod error;
 pub mod layout;
 pub mod picture;
 pub mod plot;
+pub mod sentences;
 pub mod shapes;
 
 pub use draws::Draws;

@@ -1,10 +1,12 @@
 //! Charts: curves, and paths over the contours of a surface.
 
 mod graphs;
+mod matrix;
 
 use crate::{Failure, Result};
 pub use graphs::graphs;
 use image::RgbImage;
+pub use matrix::matrix;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};

@@ -7,6 +7,7 @@
 )]
 
 mod adding;
+mod bert;
 mod descent;
 mod gcn;
 mod gpt;
@@ -17,6 +18,7 @@ mod lenet;
 mod molecules;
 mod segment;
 mod traffic;
+mod translate;
 mod vit;
 
 use std::path::Path;

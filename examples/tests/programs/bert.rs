@@ -1,0 +1,38 @@
+use crate::{fails, figure, printed, program};
+
+const BERT: &str = program!("bert");
+
+#[test]
+fn pre_training_shows() {
+    let printed = printed(BERT, &["--smoke"]);
+    let of = |name| figure(&printed, name);
+    assert!(
+        of("pretrained accuracy") > of("scratch accuracy") + 0.05,
+        "{printed}"
+    );
+}
+
+#[test]
+fn without_pre_training_both_are_the_same() {
+    let run = || printed(BERT, &["--pretrain", "0", "--seeds", "2", "--epochs", "10"]);
+    let first = run();
+    assert_eq!(
+        figure(&first, "pretrained accuracy"),
+        figure(&first, "scratch accuracy")
+    );
+    assert_eq!(first, run());
+}
+
+#[test]
+fn what_is_wrong_is_one_line() {
+    for (flag, value, message) in [
+        ("--seeds", "0", "is 0"),
+        ("--labelled", "0", "is 0"),
+        ("--hidden", "0", "is 0"),
+        ("--heads", "5", "num_attention_heads = 5"),
+        ("--batch-size", "0", "the training set is empty"),
+        ("--lr", "-1", "lr is -1"),
+    ] {
+        fails(BERT, &[flag, value], message);
+    }
+}
