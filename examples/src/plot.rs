@@ -1,7 +1,8 @@
-//! Charts: curves, and paths over the contours of a surface.
+//! Charts: curves, paths over the contours of a surface, points, graphs and tables.
 
 mod graphs;
 mod matrix;
+mod tables;
 
 use crate::{Failure, Result};
 pub use graphs::graphs;
@@ -11,6 +12,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use std::path::Path;
+pub use tables::{Line, Look, Table, tables};
 
 /// Points joined by a line.
 #[derive(Debug, Clone)]

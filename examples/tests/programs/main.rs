@@ -9,6 +9,7 @@
 mod adding;
 mod bert;
 mod descent;
+mod filters;
 mod gcn;
 mod gpt;
 mod hetero;
