@@ -177,7 +177,7 @@ fn draw_cells(
             let centre = (corner.0 + cell / 2, corner.1 + cell / 2);
             let number = number(value);
             // A long one is written smaller.
-            let parts = if number.chars().count() > 4 { 7 } else { 10 };
+            let parts = if number.chars().count() > 3 { 7 } else { 10 };
             text(area, &number, cell * parts / 20, HPos::Center, centre)?;
         }
     }

@@ -10,6 +10,7 @@ mod adding;
 mod bert;
 mod descent;
 mod filters;
+mod gan;
 mod gcn;
 mod gpt;
 mod hetero;
