@@ -150,11 +150,10 @@ mod tests {
             assert_eq!(decode(&date.target()), date.iso);
         }
         let written: Vec<&str> = train.iter().map(|date| date.written.as_str()).collect();
-        for part in [
-            "1st of", "2nd of", "3rd of", "11th", "12th", "13th", "21st", "'0", "Feb 29",
-        ] {
+        for part in ["1st of", "2nd of", "3rd of", "11th", "12th", "13th", "21st", "'0"] {
             assert!(written.iter().any(|date| date.contains(part)), "{part}");
         }
+        assert!(train.iter().any(|date| date.iso.ends_with("-02-29")));
         assert_eq!(drawn(9, 9, &Draws::new(2)), drawn(9, 9, &Draws::new(2)));
     }
 }

@@ -104,6 +104,13 @@ fn run(flags: &Flags) -> Result<()> {
     if steps == 0 {
         return Err(Failure::new("--steps is 0, expected at least 1"));
     }
+    if !(flags.temperature >= 0. && flags.temperature.is_finite()) {
+        let message = format!(
+            "--temperature is {}, expected a number of at least 0",
+            flags.temperature
+        );
+        return Err(Failure::new(message));
+    }
     if block == 0 || block >= text.validation.len() {
         let message = format!("--block is {block}, expected 1 to {}", text.validation.len() - 1);
         return Err(Failure::new(message));

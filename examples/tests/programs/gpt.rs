@@ -42,7 +42,7 @@ fn what_is_wrong_is_one_line() {
         ("--batch-size", "0", "the training set is empty"),
         ("--heads", "5", "n_head = 5"),
         ("--width", "0", "is 0"),
-        ("--temperature", "-1", "temperature is -1"),
+        ("--temperature", "-1", "--temperature is -1"),
     ] {
         fails(GPT, &["--dataset", "sums", flag, value], message);
     }

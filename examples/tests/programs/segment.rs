@@ -15,7 +15,11 @@ fn what_is_wrong_is_one_line() {
     fails(SEGMENT, &["--side", "4"], "--side is 4");
     fails(SEGMENT, &["--pictures", "0"], "leaves samples in both parts of 0");
     fails(SEGMENT, &["--pictures", "10", "--width", "0"], "width is 0");
-    fails(SEGMENT, &["--pictures", "10", "--depth", "9"], "at least 512");
+    fails(
+        SEGMENT,
+        &["--pictures", "10", "--width", "1", "--depth", "6"],
+        "sides of at least 64",
+    );
     fails(
         SEGMENT,
         &["--pictures", "10", "--batch-size", "0"],
