@@ -96,8 +96,14 @@ mod readme {}
     feature = "train"
 ))]
 mod guide {
+    #[cfg(feature = "cnn")]
+    #[doc = include_str!("../../../docs/guide/cnn.md")]
+    mod cnn {}
     #[doc = include_str!("../../../docs/guide/descent.md")]
     mod descent {}
+    #[cfg(feature = "gnn")]
+    #[doc = include_str!("../../../docs/guide/gnn.md")]
+    mod gnn {}
     #[doc = include_str!("../../../docs/guide/graph.md")]
     mod graph {}
     #[doc = include_str!("../../../docs/guide/losses.md")]
@@ -109,4 +115,7 @@ mod guide {
     #[cfg(feature = "rnn")]
     #[doc = include_str!("../../../docs/guide/rnn.md")]
     mod rnn {}
+    #[cfg(feature = "transformer")]
+    #[doc = include_str!("../../../docs/guide/transformer.md")]
+    mod transformer {}
 }
