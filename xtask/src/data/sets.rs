@@ -119,4 +119,16 @@ pub(super) const ALL: &[DataSet] = &[
             },
         ],
     },
+    DataSet {
+        name: "shakespeare",
+        folder: "shakespeare",
+        about: "tiny Shakespeare, 1 115 394 characters of plays; Karpathy",
+        licence: "public domain",
+        from: "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",
+        files: &[File {
+            name: "input.txt",
+            bytes: 1_115_394,
+            sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        }],
+    },
 ];
