@@ -169,13 +169,8 @@ impl RgcnConv {
             x.check(&self.path, graph, self.cfg.in_channels)?;
             let expected = self.weight.value().dtype();
             if x.source().dtype() != expected {
-                return Err(Error::DType {
-                    layer: self.path.clone(),
-                    argument: "x",
-                    expected: format!("{expected:?}, that of the parameters"),
-                    got: x.source().dtype(),
-                }
-                .into());
+                let got = x.source().dtype();
+                return Err(Error::parameter_dtype(&self.path, "x", expected, got).into());
             }
         }
         let weight = self.weights()?;

@@ -196,12 +196,7 @@ impl TgcnCell {
         }
         let expected = self.gates.0.value().dtype();
         if x.dtype() != expected {
-            return Err(Error::DType {
-                layer: self.path.clone(),
-                argument,
-                expected: format!("{expected:?}, that of the parameters"),
-                got: x.dtype(),
-            });
+            return Err(Error::parameter_dtype(&self.path, argument, expected, x.dtype()));
         }
         Ok(())
     }
