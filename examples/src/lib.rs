@@ -16,6 +16,7 @@ pub use error::{Failure, Result, run};
 use sconce::train::Position;
 use std::fmt::Display;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Flags that every program has.
@@ -73,7 +74,25 @@ pub fn expect_below(name: &str, value: f64, bound: f64) -> Result<()> {
     Err(Failure::new(message))
 }
 
-/// A schedule of the learning rate: up to `lr` over the first tenth of the run, then down to 0 along a cosine.
+/// The most of anything that a flag asks for: more would take years, or more memory than there is.
+pub const MOST: usize = 1_000_000;
+/// The most layers that a flag asks for.
+pub const MOST_LAYERS: usize = 1000;
+
+/// Makes sure that a flag's value is of use before anything is done with it.
+///
+/// # Errors
+/// It isn't in the range.
+pub fn in_range(flag: &str, value: usize, range: RangeInclusive<usize>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let message = format!("{flag} is {value}, expected {} to {}", range.start(), range.end());
+    Err(Failure::new(message))
+}
+
+/// A schedule of the learning rate: the product of a rise from 0 to `lr` over the first tenth of the run and a cosine's fall
+/// from `lr` to 0 over all of it. The highest is 0.976 times `lr`.
 pub fn warm_up_then_cosine(lr: f64) -> impl Fn(&Position) -> f64 {
     move |at| {
         let done = (at.step + 1) as f64 / at.steps as f64;

@@ -110,7 +110,9 @@ impl Language {
     /// A sentence that nobody labelled: what a thing, or two of a kind, does.
     pub fn sentence(&self, draws: &Draws) -> Vec<u32> {
         if draws.chance(NEUTRAL) {
-            return self.question(draws).0;
+            return self
+                .question(draws.below(KINDS * self.things), draws.below(QUESTIONS.len()))
+                .0;
         }
         let kind = draws.below(KINDS);
         let said = if draws.chance(NONSENSE) {
@@ -127,14 +129,21 @@ impl Language {
         self.ids(&format!("{text} {does} {}", pick(&WHEN)))
     }
 
-    /// A sentence that doesn't say what its thing does, and the thing's kind.
-    pub fn question(&self, draws: &Draws) -> (Vec<u32>, usize) {
-        let kind = draws.below(KINDS);
-        let question = QUESTIONS
-            .get(draws.below(QUESTIONS.len()))
-            .copied()
-            .unwrap_or_default();
-        (self.ids(&question.replace('*', self.thing(kind, draws))), kind)
+    /// All sentences that don't say what their thing does, each with the thing's kind, in random order.
+    pub fn questions(&self, draws: &Draws) -> Vec<(Vec<u32>, usize)> {
+        let order = draws
+            .permutation(KINDS * self.things * QUESTIONS.len())
+            .into_iter();
+        order
+            .map(|i| self.question(i / QUESTIONS.len(), i % QUESTIONS.len()))
+            .collect()
+    }
+
+    /// Of a thing, counted through all kinds.
+    fn question(&self, thing: usize, question: usize) -> (Vec<u32>, usize) {
+        let question = QUESTIONS.get(question).copied().unwrap_or_default();
+        let word = self.words.get(self.first + thing).map_or("", String::as_str);
+        (self.ids(&question.replace('*', word)), thing / self.things)
     }
 
     /// Unlabelled sentences with words hidden, as BERT's authors hid them.
@@ -228,6 +237,11 @@ mod tests {
             let text = question.replace('*', "and");
             assert_eq!(language.text(&language.ids(&text)), text);
         }
+        let questions = language.questions(&Draws::new(5));
+        let distinct: BTreeSet<_> = questions.iter().map(|(ids, _)| ids).collect();
+        assert_eq!((questions.len(), distinct.len()), (480, 480));
+        let of_kind = |wanted| questions.iter().filter(|(_, kind)| *kind == wanted).count();
+        assert_eq!([0, 1, 2, 3].map(of_kind), [120; 4]);
         let draws = Draws::new(1);
         let longest = (0..300)
             .map(|_| language.sentence(&draws).iter().filter(|&&id| id != PAD).count())

@@ -145,7 +145,10 @@ mod tests {
     #[test]
     fn an_unknown_name_is_told_with_the_known_ones() {
         let error = choose(&["mnits".to_owned()]).err().unwrap().to_string();
-        assert_eq!(error, "no data set \"mnits\"; there is mnist, cora, los-loop");
+        assert_eq!(
+            error,
+            "no data set \"mnits\"; there is mnist, cora, los-loop, shakespeare"
+        );
     }
 
     #[test]

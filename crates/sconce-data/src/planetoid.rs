@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Papers after the training set that serve for validation, as everyone who uses these files has it.
 const VALIDATION: usize = 500;
 /// What a damaged file may claim at most.
-const MOST_ELEMENTS: usize = 1 << 30;
+const MOST_ELEMENTS: usize = 1 << 27;
 
 /// A citation graph as Planetoid publishes it: Cora, Citeseer or Pubmed.
 ///

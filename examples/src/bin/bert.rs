@@ -10,7 +10,10 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
 use sconce::transformer::models::{BertConfig, BertForMaskedLm, BertForSequenceClassification, BertInputs};
 use sconce_examples::sentences::{KINDS, LENGTH, Language, PAD, Sentences};
-use sconce_examples::{Common, Draws, Failure, Result, expect_at_least, figure, say, warm_up_then_cosine};
+use sconce_examples::{
+    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say,
+    warm_up_then_cosine,
+};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -27,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 struct Flags {
     /// Steps of pre-training, each on fresh sentences; 0 for none [default: 1500; smoke: 1000]
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "1500")]
     pretrain: Option<usize>,
     /// Things of each kind
     #[arg(long, default_value_t = 20)]
@@ -62,8 +65,8 @@ struct Flags {
 
 const FINE_LR: f64 = 0.001;
 const FINE_BATCH: usize = 16;
-const MOST: usize = 10_000;
-const TEST: usize = 400;
+/// More words than these can't be made up.
+const MOST_THINGS: usize = 1000;
 const EVALUATION_BATCH: usize = 100;
 const SMOKE_GAIN: f64 = 0.05;
 
@@ -76,14 +79,20 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let smoke = flags.common.smoke;
     let seeds = flags.seeds.unwrap_or(if smoke { 1 } else { 3 });
-    for (flag, value) in [
-        ("seeds", seeds as usize),
-        ("things", flags.things),
-        ("labelled", flags.labelled),
+    for (flag, value, range) in [
+        ("--seeds", seeds as usize, 1..=MOST),
+        ("--things", flags.things, 1..=MOST_THINGS),
+        ("--labelled", flags.labelled, 1..=MOST),
+        ("--epochs", flags.epochs, 1..=MOST),
+        ("--batch-size", flags.batch_size, 1..=MOST),
+        ("--layers", flags.layers, 0..=MOST_LAYERS),
+        (
+            "--pretrain",
+            flags.pretrain.unwrap_or(0),
+            0..=MOST / flags.batch_size.max(1),
+        ),
     ] {
-        if value == 0 || value > MOST {
-            return Err(Failure::new(format!("--{flag} is {value}, expected 1 to {MOST}")));
-        }
+        in_range(flag, value, range)?;
     }
     let (mut with, mut without) = (0., 0.);
     for seed in (0..seeds).map(|i| flags.common.seed.wrapping_add(i)) {
@@ -113,8 +122,20 @@ fn compare(flags: &Flags, seed: u64, device: &Device) -> Result<(f64, f64)> {
     let steps = flags
         .pretrain
         .unwrap_or(if flags.common.smoke { 1000 } else { 1500 });
-    let labelled = labelled(&language, flags.labelled, &draws)?;
-    let test = self::labelled(&language, TEST, &draws)?;
+    // Each sentence is either for learning or for the test.
+    let questions = language.questions(&draws);
+    let Some((few, rest)) = questions
+        .split_at_checked(flags.labelled)
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        let message = format!(
+            "--labelled is {}, expected less than all {} sentences",
+            flags.labelled,
+            questions.len()
+        );
+        return Err(Failure::new(message));
+    };
+    let (labelled, test) = (labelled(few)?, labelled(rest)?);
     let cfg = BertConfig {
         hidden_size: flags.hidden,
         num_hidden_layers: flags.layers,
@@ -227,16 +248,15 @@ fn fine_tune(
 }
 
 /// Sentences `[count, length]` with what kind of thing they speak of.
-fn labelled(language: &Language, count: usize, draws: &Draws) -> Result<TensorDataset> {
-    let (mut ids, mut kinds) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let (sentence, kind) = language.question(draws);
-        ids.extend(sentence);
-        kinds.push(kind as u32);
-    }
-    let ids = Tensor::from_vec(ids, (count, LENGTH), &Device::Cpu)?;
+fn labelled(questions: &[(Vec<u32>, usize)]) -> Result<TensorDataset> {
+    let ids = questions
+        .iter()
+        .flat_map(|(ids, _)| ids.iter().copied())
+        .collect();
+    let ids = Tensor::from_vec(ids, (questions.len(), LENGTH), &Device::Cpu)?;
+    let kinds = questions.iter().map(|(_, kind)| *kind as u32);
     Ok(TensorDataset::new(
         &ids,
-        &Tensor::from_vec(kinds, count, &Device::Cpu)?,
+        &Tensor::from_iter(kinds, &Device::Cpu)?,
     )?)
 }

@@ -21,8 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Welling's graph convolutional network with their settings.
 ///
 /// By default the papers are made up: a paper shares some words with others of its subject, and cites mostly those. The same
-/// network also learns without the citations, to show what they are worth. The last line is its figure: the part of the test
-/// papers whose subject it finds, a mean over the seeds.
+/// network also learns without the citations, to show what they are worth. The last lines are its figures: the
+/// part of the test papers whose subject is found without citations, by the first seed, and with them, a mean over the seeds.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {

@@ -21,8 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// appeared, once with a layer of its own for each type of edge and once with one layer for all.
 ///
 /// The types matter: a number means one thing in an author's features and another in a paper's; authors write, and papers cite,
-/// mostly within their field, but papers also mention any others, and venues publish everything. The last lines are the figures, means over the seeds: the
-/// part of the test papers whose field each network finds, that of the network without types first.
+/// mostly within their field, but papers also mention any others, and venues publish everything. The last lines are the
+/// figures, means over the seeds: the part of the test papers whose field each network finds, that of the network without
+/// types first.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {

@@ -11,7 +11,8 @@ use sconce::train::{FitConfig, Trainer, Validation};
 use sconce_examples::picture::{Panel, panels};
 use sconce_examples::shapes::{Canvas, Point, Shape, between};
 use sconce_examples::{
-    Common, Draws, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Draws, Failure, MOST, Result, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ const EVALUATION_BATCH: usize = 20;
 const NOISE: f64 = 0.08;
 const DRAWN: usize = 8;
 const SMALLEST_SIDE: usize = 24;
+const LARGEST_SIDE: usize = 1024;
 const SMOKE_FOUND: f64 = 0.5;
 
 fn main() -> ExitCode {
@@ -79,11 +81,11 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let (seed, smoke, side) = (flags.common.seed, flags.common.smoke, flags.side);
     let picture = in_folder(flags.out.as_deref(), "keypoints.png")?;
-    if side < SMALLEST_SIDE {
-        return Err(Failure::new(format!(
-            "--side is {side}, expected at least {SMALLEST_SIDE}"
-        )));
-    }
+    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1500 });
+    let epochs = flags.epochs.unwrap_or(if smoke { 6 } else { 12 });
+    in_range("--side", side, SMALLEST_SIDE..=LARGEST_SIDE)?;
+    in_range("--pictures", count, 2..=MOST)?;
+    in_range("--epochs", epochs, 1..=MOST)?;
     let store = ParamStore::new(DType::F32, &device).seeded(seed);
     let cfg = UNetConfig {
         width: flags.width,
@@ -91,7 +93,6 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, KITE.len())
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1500 });
     let (train, _) = scenes(count, side, seed.wrapping_add(1))?;
     let (test, corners) = scenes(TEST, side, seed.wrapping_add(2))?;
     let adam = AdamConfig {
@@ -108,10 +109,7 @@ fn run(flags: &Flags) -> Result<()> {
     let cfg = FitConfig {
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
-        ..FitConfig::new(
-            flags.epochs.unwrap_or(if smoke { 6 } else { 12 }),
-            flags.batch_size,
-        )
+        ..FitConfig::new(epochs, flags.batch_size)
     };
     trainer.fit(&train, &cfg)?;
 

@@ -11,7 +11,8 @@ use sconce::train::{FitConfig, MeanIou, Trainer, Validation};
 use sconce_examples::picture::{Panel, panels};
 use sconce_examples::shapes::{Canvas, Shape, between};
 use sconce_examples::{
-    Common, Draws, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Draws, Failure, MOST, Result, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Trains a U-Net to say of each pixel what it is part of: the background, a circle, a square or a triangle.
 ///
 /// The pictures are generated, so the truth is exact: up to three shapes of random size, place, turn and grey, some covering
-/// others, under noise. The last line is its figure: intersection over union on pictures that it wasn't trained on, the mean of
+/// others, under noise. The last lines are its figures on pictures that it wasn't trained on: the loss, and intersection over union, the mean of
 /// the four classes.
 #[derive(Parser)]
 #[command(version)]
@@ -66,6 +67,7 @@ const LEAST_DISTANCE: f32 = 0.75;
 const NOISE: f64 = 0.1;
 const DRAWN: usize = 8;
 const SMALLEST_SIDE: usize = 16;
+const LARGEST_SIDE: usize = 1024;
 const SMOKE_IOU: f64 = 0.5;
 
 fn main() -> ExitCode {
@@ -77,11 +79,11 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let (seed, smoke, side) = (flags.common.seed, flags.common.smoke, flags.side);
     let picture = in_folder(flags.out.as_deref(), "segment.png")?;
-    if side < SMALLEST_SIDE {
-        return Err(Failure::new(format!(
-            "--side is {side}, expected at least {SMALLEST_SIDE}"
-        )));
-    }
+    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1000 });
+    let epochs = flags.epochs.unwrap_or(if smoke { 8 } else { 10 });
+    in_range("--side", side, SMALLEST_SIDE..=LARGEST_SIDE)?;
+    in_range("--pictures", count, 2..=MOST)?;
+    in_range("--epochs", epochs, 1..=MOST)?;
     let store = ParamStore::new(DType::F32, &device).seeded(seed);
     let cfg = UNetConfig {
         width: flags.width,
@@ -89,7 +91,6 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, CLASSES)
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let count = flags.pictures.unwrap_or(if smoke { 240 } else { 1000 });
     let train = scenes(count, side, seed.wrapping_add(1))?;
     let test = scenes(TEST, side, seed.wrapping_add(2))?;
     let adam = AdamConfig {
@@ -107,10 +108,7 @@ fn run(flags: &Flags) -> Result<()> {
     let cfg = FitConfig {
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
-        ..FitConfig::new(
-            flags.epochs.unwrap_or(if smoke { 8 } else { 10 }),
-            flags.batch_size,
-        )
+        ..FitConfig::new(epochs, flags.batch_size)
     };
     trainer.fit(&train, &cfg)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;

@@ -189,10 +189,16 @@ fn run(flags: &Flags) -> Result<()> {
     let (speeds, adjacency) = load(flags)?;
     let road = Graph::from_adjacency(&adjacency)?;
     let (times, detectors) = speeds.dims2()?;
-    let most = speeds.flatten_all()?.max(0)?.to_scalar::<f32>()?.into();
-    let speeds = (speeds / most)?;
     // The last fifth is the test, the last tenth of the rest for validation.
     let (validation_from, test_from) = (times * 18 / 25, times * 4 / 5);
+    if test_from - validation_from < SEEN + AHEAD {
+        return Err(Failure::new(format!(
+            "{times} times are too few to train, validate and test with"
+        )));
+    }
+    let known = speeds.narrow(0, 0, validation_from)?;
+    let most = known.flatten_all()?.max(0)?.to_scalar::<f32>()?.into();
+    let speeds = (speeds / most)?;
     let train = windows(&speeds, 0, validation_from)?;
     let validation = windows(&speeds, validation_from, test_from)?;
     let test = windows(&speeds, test_from, times)?;

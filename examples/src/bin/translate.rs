@@ -15,7 +15,8 @@ use sconce::transformer::{
 use sconce_examples::dates::{self, Date};
 use sconce_examples::plot::matrix;
 use sconce_examples::{
-    Common, Draws, Failure, Result, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Draws, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -76,9 +77,10 @@ fn run(flags: &Flags) -> Result<()> {
     let (seed, smoke) = (flags.common.seed, flags.common.smoke);
     let picture = in_folder(flags.out.as_deref(), "attention.png")?;
     let count = flags.dates.unwrap_or(if smoke { 4000 } else { 10_000 });
-    if count == 0 {
-        return Err(Failure::new("--dates is 0, expected at least 1"));
-    }
+    let epochs = flags.epochs.unwrap_or(if smoke { 5 } else { 8 });
+    in_range("--dates", count, 1..=MOST)?;
+    in_range("--epochs", epochs, 1..=MOST)?;
+    in_range("--layers", flags.layers, 1..=MOST_LAYERS)?;
     let (train, test) = dates::drawn(count, TEST, &Draws::new(seed.wrapping_add(1)));
     let store = ParamStore::new(DType::F32, &device).seeded(seed);
     let net = Net::new(flags, &store)?;
@@ -105,10 +107,7 @@ fn run(flags: &Flags) -> Result<()> {
     ));
     let cfg = FitConfig {
         shuffle: Some(seed),
-        ..FitConfig::new(
-            flags.epochs.unwrap_or(if smoke { 5 } else { 8 }),
-            flags.batch_size,
-        )
+        ..FitConfig::new(epochs, flags.batch_size)
     };
     trainer.fit(&pairs(&train)?, &cfg)?;
 

@@ -2,14 +2,15 @@
 
 use clap::Parser;
 use sconce::candle_core::DType;
-use sconce::core::{ParamStore, parse_device};
+use sconce::core::{ParamStore, manual_seed, parse_device};
 use sconce::data::Dataset;
 use sconce::losses::{CrossEntropyConfig, Reduction, cross_entropy_with};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Trainer, Validation};
 use sconce::transformer::models::{VitConfig, VitForImageClassification};
 use sconce_examples::{
-    Common, Failure, Result, digits, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Failure, MOST, MOST_LAYERS, Result, digits, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +72,22 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let sheet = in_folder(flags.out.as_deref(), "predictions.png")?;
+    for (flag, value, range) in [
+        ("--epochs", flags.epochs.unwrap_or(1), 1..=MOST),
+        ("--batch-size", flags.batch_size, 1..=MOST),
+        ("--layers", flags.layers, 0..=MOST_LAYERS),
+        ("--patch", flags.patch, 1..=SIDE),
+    ] {
+        in_range(flag, value, range)?;
+    }
+    if !SIDE.is_multiple_of(flags.patch) {
+        return Err(Failure::new(format!(
+            "--patch is {}, expected a divisor of {SIDE}",
+            flags.patch
+        )));
+    }
+    // Dropout draws from the process's generator.
+    manual_seed(flags.common.seed);
     let store = ParamStore::new(DType::F32, &device).seeded(flags.common.seed);
     let cfg = VitConfig {
         hidden_size: flags.hidden,
@@ -105,7 +122,7 @@ fn run(flags: &Flags) -> Result<()> {
     say(format_args!(
         "a transformer of {} parameters over {} patches; {} digits to train with, the last tenth to validate, {} to test",
         store.num_trainable(),
-        (SIDE / flags.patch.max(1)).pow(2),
+        (SIDE / flags.patch).pow(2),
         train.len(),
         test.len()
     ));

@@ -26,11 +26,13 @@ fn without_pre_training_both_are_the_same() {
 #[test]
 fn what_is_wrong_is_one_line() {
     for (flag, value, message) in [
-        ("--seeds", "0", "is 0"),
-        ("--labelled", "0", "is 0"),
+        ("--seeds", "0", "--seeds is 0"),
+        ("--labelled", "0", "--labelled is 0"),
+        ("--labelled", "480", "less than all 480"),
+        ("--pretrain", "18446744073709551615", "--pretrain is 1844"),
         ("--hidden", "0", "is 0"),
         ("--heads", "5", "num_attention_heads = 5"),
-        ("--batch-size", "0", "the training set is empty"),
+        ("--batch-size", "0", "--batch-size is 0"),
         ("--lr", "-1", "lr is -1"),
     ] {
         fails(BERT, &[flag, value], message);

@@ -13,11 +13,7 @@ fn corners_are_found_and_drawn() {
 #[test]
 fn what_is_wrong_is_one_line() {
     fails(KEYPOINTS, &["--side", "4"], "--side is 4");
-    fails(
-        KEYPOINTS,
-        &["--pictures", "0"],
-        "leaves samples in both parts of 0",
-    );
+    fails(KEYPOINTS, &["--pictures", "0"], "--pictures is 0");
     fails(KEYPOINTS, &["--pictures", "10", "--width", "0"], "width is 0");
     fails(KEYPOINTS, &["--pictures", "10", "--lr=-1"], "lr is -1");
 }

@@ -13,7 +13,9 @@ fn shapes_are_found_and_drawn() {
 #[test]
 fn what_is_wrong_is_one_line() {
     fails(SEGMENT, &["--side", "4"], "--side is 4");
-    fails(SEGMENT, &["--pictures", "0"], "leaves samples in both parts of 0");
+    fails(SEGMENT, &["--side", "3037000500"], "--side is 3037000500");
+    fails(SEGMENT, &["--epochs", "0"], "--epochs is 0");
+    fails(SEGMENT, &["--pictures", "0"], "--pictures is 0");
     fails(SEGMENT, &["--pictures", "10", "--width", "0"], "width is 0");
     fails(
         SEGMENT,

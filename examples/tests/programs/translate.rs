@@ -35,6 +35,8 @@ fn the_same_seed_gives_the_same_translations() {
 fn what_is_wrong_is_one_line() {
     for (flag, value, message) in [
         ("--dates", "0", "--dates is 0"),
+        ("--dates", "18446744073709551615", "--dates is 1844"),
+        ("--epochs", "0", "--epochs is 0"),
         ("--heads", "5", "num_heads = 5"),
         ("--width", "0", "is 0"),
         ("--batch-size", "0", "batch_size is 0"),

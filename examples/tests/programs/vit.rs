@@ -27,9 +27,16 @@ fn the_same_seed_gives_the_same_figures() {
 #[test]
 fn what_is_wrong_is_one_line() {
     fails(VIT, &["--hidden", "0"], "intermediate_size is 0");
-    fails(VIT, &["--patch", "9"], "patch_size is [9, 9]");
+    fails(VIT, &["--patch", "9"], "--patch is 9");
+    fails(VIT, &["--patch", "3"], "expected a divisor of 8");
+    fails(
+        VIT,
+        &["--layers", "18446744073709551615"],
+        "--layers is 18446744073709551615",
+    );
     fails(VIT, &["--heads", "5"], "num_attention_heads = 5");
     fails(VIT, &["--lr=-1"], "lr is -1");
-    fails(VIT, &["--batch-size", "0"], "batch_size is 0");
-    fails(VIT, &["--smoke", "--epochs", "0"], "at least 0.85 was expected");
+    fails(VIT, &["--batch-size", "0"], "--batch-size is 0");
+    fails(VIT, &["--epochs", "0"], "--epochs is 0");
+    fails(VIT, &["--smoke", "--lr", "0"], "at least 0.85 was expected");
 }

@@ -7,7 +7,8 @@ use sconce_core::Error;
 const NAME: &str = "iou";
 
 /// How much predicted and true regions overlap: the mean over the classes of TP / (TP + FP + FN), each counted over the whole
-/// set. A class that neither stands in the targets nor was predicted doesn't count.
+/// set. A class that neither stands in the targets nor was predicted doesn't count. A target that isn't a class, such as −100, makes
+/// whatever is predicted there wrong.
 ///
 /// # Shapes
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers

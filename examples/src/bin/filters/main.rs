@@ -28,8 +28,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Shows how a kernel slides over numbers, how they are pooled, and what a LeNet's filters see of a digit.
 ///
 /// It prints the numbers as tables, the sizes that the formula gives, and how many pixels each layer of LeNet-5 sees; then it
-/// trains a LeNet-5 on the embedded digits. With --out it draws all of this. The last line is a figure: the accuracy on digits
-/// that the network wasn't trained on.
+/// trains a LeNet-5 on the embedded digits. With --out it draws all of this. The last lines are its figures: the loss and
+/// the accuracy on digits that the network wasn't trained on.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {

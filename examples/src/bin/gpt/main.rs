@@ -10,7 +10,10 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{FitConfig, Position, Progress, Trainer};
 use sconce::transformer::models::{Gpt, GptConfig};
 use sconce::transformer::{GenerateConfig, Sampling, generate};
-use sconce_examples::{Common, Draws, Failure, Result, expect_at_least, figure, say, warm_up_then_cosine};
+use sconce_examples::{
+    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say,
+    warm_up_then_cosine,
+};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +79,8 @@ enum Set {
 const ROUNDS: usize = 5;
 const EVALUATION_BATCH: usize = 64;
 const WRITTEN: usize = 200;
+/// Sums that are shown.
+const SHOWN: usize = 10;
 const SMOKE_STEPS: usize = 300;
 const SMOKE_MATCH: f64 = 0.5;
 
@@ -102,9 +107,9 @@ fn run(flags: &Flags) -> Result<()> {
         false => pick(1200, 1000),
     };
     let steps = flags.steps.unwrap_or(steps);
-    if steps == 0 {
-        return Err(Failure::new("--steps is 0, expected at least 1"));
-    }
+    in_range("--steps", steps, 1..=MOST)?;
+    in_range("--batch-size", batch_size, 1..=MOST)?;
+    in_range("--layers", flags.layers.unwrap_or(1), 0..=MOST_LAYERS)?;
     if !(flags.temperature >= 0. && flags.temperature.is_finite()) {
         let message = format!(
             "--temperature is {}, expected a number of at least 0",
@@ -112,10 +117,12 @@ fn run(flags: &Flags) -> Result<()> {
         );
         return Err(Failure::new(message));
     }
-    if block == 0 || block >= text.validation.len() {
-        let message = format!("--block is {block}, expected 1 to {}", text.validation.len() - 1);
-        return Err(Failure::new(message));
-    }
+    // A sum must fit in.
+    let least = text
+        .asked
+        .first()
+        .map_or(1, |(question, answer)| question.len() + answer.len());
+    in_range("--block", block, least..=text.validation.len() - 1)?;
 
     let store = ParamStore::new(DType::F32, &device).seeded(seed);
     let cfg = GptConfig {
@@ -190,7 +197,10 @@ fn run(flags: &Flags) -> Result<()> {
             sampling: sampling(flags.temperature),
             random: Generator::new(seed.wrapping_add(2)),
         };
-        let written = writer.write(&text, &device)?;
+        let written = match is_sums {
+            true => writer.answer(&text, &device)?,
+            false => writer.write(&text, &device)?,
+        };
         say(format_args!("| {}", written.trim().replace('\n', "\n| ")));
     }
     if flags.common.smoke {
@@ -223,6 +233,18 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Answers to the first unseen questions.
+    fn answer(&self, text: &Text, device: &Device) -> Result<String> {
+        let asked: Vec<_> = text.asked.iter().take(SHOWN).collect();
+        let prompts: Vec<_> = asked.iter().map(|(question, _)| text.encode(question)).collect();
+        let cfg = GenerateConfig {
+            sampling: self.sampling,
+            ..GenerateConfig::new(asked.first().map_or(0, |(_, answer)| answer.len()))
+        };
+        let written = continued(self.gpt, &prompts, &cfg, &self.random, device)?;
+        Ok(written.iter().map(|ids| text.decode(ids) + "\n").collect())
+    }
+
     /// Some lines from a line's start on. When the model's window is full, it goes on from its second half.
     fn write(&self, text: &Text, device: &Device) -> Result<String> {
         let mut written = text.encode("\n");
