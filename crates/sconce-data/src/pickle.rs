@@ -1,8 +1,8 @@
 //! Python's pickles, as far as published data sets need them.
 //!
-//! A pickle is a program for a stack machine. This machine knows the opcodes of protocols 1 and 2 that build plain values and
-//! objects, and calls nothing: an object stays its class's name, its arguments and its state. Values stand in one list and
-//! refer to each other by place, so that no input, however nested or circular, costs more than its own length.
+//! A pickle is a program for a stack machine. This machine knows the opcodes by which NumPy, SciPy and dictionaries of
+//! lists are pickled in protocols 1 and 2, and calls nothing: an object stays its class's name, its arguments and its state. Values stand in one list and
+//! refer to each other by place, so that no input, however nested or circular, takes more of them than it has bytes.
 
 mod machine;
 mod numpy;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const VALIDATION: usize = 500;
 /// What a damaged file may claim at most.
 const MOST_ELEMENTS: usize = 1 << 27;
+const MOST_CITATIONS: usize = 1 << 22;
 
 /// A citation graph as Planetoid publishes it: Cora, Citeseer or Pubmed.
 ///
@@ -240,10 +241,16 @@ impl Files<'_> {
                     .filter(|&checked| (checked as usize) < nodes);
                 checked.ok_or_else(|| format!("paper {node} of {nodes}"))
             };
-            let mut edges = BTreeSet::new();
+            let (mut edges, mut citations) = (BTreeSet::new(), 0);
             for &(paper, cited) in pickle.items(pickle.root())? {
                 let paper = node(paper)?;
-                for &cited in pickle.members(cited)? {
+                let all = pickle.members(cited)?;
+                // Many papers may share one list, so the file's length bounds nothing.
+                citations += all.len();
+                if citations > MOST_CITATIONS {
+                    return Err(format!("more than {MOST_CITATIONS} citations"));
+                }
+                for &cited in all {
                     let cited = node(cited)?;
                     if paper != cited {
                         edges.extend([(paper, cited), (cited, paper)]);

@@ -11,7 +11,9 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Trainer};
 use sconce_examples::layout::spread;
 use sconce_examples::plot::{Cloud, graphs};
-use sconce_examples::{Common, Draws, Failure, Result, figure, in_folder, say};
+use sconce_examples::{
+    Common, Draws, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_folder, in_range, say,
+};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -236,11 +238,9 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let smoke = flags.common.smoke;
     let count = flags.molecules.unwrap_or(if smoke { 600 } else { 2000 });
-    if count == 0 || flags.epochs == Some(0) || flags.layers == 0 {
-        return Err(Failure::new(
-            "--molecules, --epochs or --layers is 0, expected at least 1",
-        ));
-    }
+    in_range("--molecules", count, 1..=MOST)?;
+    in_range("--epochs", flags.epochs.unwrap_or(1), 1..=MOST)?;
+    in_range("--layers", flags.layers, 1..=MOST_LAYERS)?;
     let picture = in_folder(flags.out.as_deref(), "molecules.png")?;
     let draws = Draws::new(flags.common.seed);
     let molecules: Vec<Molecule> = (0..count + TEST)
@@ -259,13 +259,7 @@ fn run(flags: &Flags) -> Result<()> {
         say(format_args!("wrote {}", path.display()));
     }
     if smoke {
-        say(format_args!(
-            "smoke run: an accuracy of at least {SMOKE_ACCURACY} is expected"
-        ));
-        if accuracy.is_nan() || accuracy < SMOKE_ACCURACY {
-            let message = format!("the accuracy is {accuracy:.4}, at least {SMOKE_ACCURACY} was expected");
-            return Err(Failure::new(message));
-        }
+        expect_at_least("the accuracy", accuracy, SMOKE_ACCURACY)?;
     }
     figure("accuracy without bonds", blind);
     figure("test accuracy", accuracy);
