@@ -1,7 +1,7 @@
 //! The embedded digits: one split for all programs, and a sheet of what a network takes them for.
 
 use crate::picture::{self, Digit};
-use crate::{Failure, Result, say};
+use crate::{Failure, Result};
 use sconce::candle_core::{DType, Tensor};
 use sconce::data::{Dataset, Subset, TensorDataset, digits};
 use sconce::train::Trainer;
@@ -49,7 +49,5 @@ pub fn draw(trainer: &Trainer<'_>, test: &dyn Dataset, white: f64, path: &Path) 
             predicted: predicted as usize,
         });
     let sheet = picture::sheet(&digits.collect::<Vec<_>>(), 10);
-    sheet.save(path).map_err(|error| Failure::at(path, error))?;
-    say(format_args!("wrote {}", path.display()));
-    Ok(())
+    picture::save(&sheet, path)
 }

@@ -9,3 +9,16 @@ pub use heat::heat;
 pub use panels::{Panel, panels};
 pub use read::{Drawing, read};
 pub use sheet::{Digit, sheet};
+
+use crate::{Failure, Result, say};
+use std::path::Path;
+
+/// Writes a picture, and says so.
+///
+/// # Errors
+/// It can't be written there.
+pub fn save(picture: &image::RgbImage, path: &Path) -> Result<()> {
+    picture.save(path).map_err(|error| Failure::at(path, error))?;
+    say(format_args!("wrote {}", path.display()));
+    Ok(())
+}

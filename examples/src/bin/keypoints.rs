@@ -8,7 +8,7 @@ use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, mse};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{FitConfig, Trainer, Validation};
-use sconce_examples::picture::{Panel, panels};
+use sconce_examples::picture::{self, Panel, panels};
 use sconce_examples::shapes::{Canvas, Point, Shape, between};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, expect_at_least, figure, in_folder, in_range, say,
@@ -216,9 +216,5 @@ fn draw(test: &TensorDataset, heat: &Tensor, corners: [&[Point]; 2], side: usize
     });
     let rows: Vec<_> = rows.collect();
     let lines: Vec<_> = rows.chunks(2).map(<[_]>::concat).collect();
-    panels(&lines, 3)
-        .save(path)
-        .map_err(|error| Failure::at(path, error))?;
-    say(format_args!("wrote {}", path.display()));
-    Ok(())
+    picture::save(&panels(&lines, 3), path)
 }

@@ -419,9 +419,7 @@ fn explain(
         .to_vec1::<f32>()?;
     let pixels = (x.flatten_all()? / plan.white())?.to_vec1::<f32>()?;
     let sheet = picture::heat(&pixels, &gradient, SIDE as u32);
-    sheet.save(path).map_err(|error| Failure::at(path, error))?;
-    say(format_args!("wrote {}", path.display()));
-    Ok(())
+    picture::save(&sheet, path)
 }
 
 /// Prints what the network makes of a drawing.

@@ -8,11 +8,10 @@ use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{FitConfig, MeanIou, Trainer, Validation};
-use sconce_examples::picture::{Panel, panels};
+use sconce_examples::picture::{self, Panel, panels};
 use sconce_examples::shapes::{Canvas, Shape, between};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, Result, expect_at_least, figure, in_folder, in_range, say,
-    warm_up_then_cosine,
+    Common, Draws, MOST, Result, expect_at_least, figure, in_folder, in_range, say, warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -193,9 +192,5 @@ fn draw(trainer: &Trainer<'_>, test: &TensorDataset, side: usize, path: &Path) -
     let rows: Vec<_> = rows.map(row).collect();
     // Two pictures in a line.
     let lines: Vec<_> = rows.chunks(2).map(<[_]>::concat).collect();
-    panels(&lines, 3)
-        .save(path)
-        .map_err(|error| Failure::at(path, error))?;
-    say(format_args!("wrote {}", path.display()));
-    Ok(())
+    picture::save(&panels(&lines, 3), path)
 }
