@@ -169,11 +169,7 @@ fn pretrain(
     let bert = BertForMaskedLm::new(cfg, store.builder())?;
     let model = func_t(|ids, train| {
         let kept = ids.ne(PAD)?;
-        let inputs = BertInputs {
-            attention_mask: Some(&kept),
-            ..BertInputs::default()
-        };
-        bert.forward_t(ids, &inputs, train)
+        bert.forward_t(ids, &seeing(&kept), train)
     });
     let loss = |logits: &Tensor, hidden: &Tensor| {
         cross_entropy(&logits.flatten_to(1)?, &hidden.flatten_all()?, Reduction::Mean)
@@ -224,11 +220,7 @@ fn fine_tune(
     }
     let model = func_t(|ids, train| {
         let kept = ids.ne(PAD)?;
-        let inputs = BertInputs {
-            attention_mask: Some(&kept),
-            ..BertInputs::default()
-        };
-        bert.forward_t(ids, &inputs, train)
+        bert.forward_t(ids, &seeing(&kept), train)
     });
     let adam = AdamConfig {
         lr: FINE_LR,
@@ -245,6 +237,14 @@ fn fine_tune(
     trainer.fit(labelled, &cfg)?;
     let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
     Ok(scores.metric("accuracy").unwrap_or(f64::NAN))
+}
+
+/// What the network takes besides the words: which of them aren't padding.
+fn seeing(kept: &Tensor) -> BertInputs<'_> {
+    BertInputs {
+        attention_mask: Some(kept),
+        ..BertInputs::default()
+    }
 }
 
 /// Sentences `[count, length]` with what kind of thing they speak of.
