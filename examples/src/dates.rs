@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn dates_fit_and_come_back() {
-        let (train, test) = drawn(5000, 300, &Draws::new(1));
+        let (train, test) = drawn(5000, 300, &Draws::new(1, "dates"));
         assert_eq!((train.len(), test.len()), (5000, 300));
         let tested: BTreeSet<_> = test.iter().map(|date| &date.iso).collect();
         assert_eq!(tested.len(), 300);
@@ -154,6 +154,9 @@ mod tests {
             assert!(written.iter().any(|date| date.contains(part)), "{part}");
         }
         assert!(train.iter().any(|date| date.iso.ends_with("-02-29")));
-        assert_eq!(drawn(9, 9, &Draws::new(2)), drawn(9, 9, &Draws::new(2)));
+        assert_eq!(
+            drawn(9, 9, &Draws::new(2, "dates")),
+            drawn(9, 9, &Draws::new(2, "dates"))
+        );
     }
 }

@@ -6,10 +6,24 @@ use sconce::core::Generator;
 #[derive(Debug)]
 pub struct Draws(Generator);
 
+/// The seed of what is drawn for one purpose: purposes share no numbers, neither with each other nor with the layers'
+/// initial values, which the program's own seed decides, nor across neighbouring seeds.
+pub fn seed_for(seed: u64, purpose: &str) -> u64 {
+    // FNV-1a over the purpose, and SplitMix64's finaliser, so that each bit of the seed counts in each of the result.
+    let hash = purpose.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    let mut mixed = seed.wrapping_add(hash);
+    for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb)] {
+        mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
+    }
+    mixed ^ (mixed >> 31)
+}
+
 impl Draws {
-    /// From the start of a seed's sequence.
-    pub fn new(seed: u64) -> Self {
-        Self(Generator::new(seed))
+    /// From the start of the sequence that a seed has for a purpose, such as "test pictures".
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        Self(Generator::new(seed_for(seed, purpose)))
     }
 
     /// From 0 to below 1.
@@ -48,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_seed_decides_and_ranges_hold() {
-        let (one, two) = (Draws::new(3), Draws::new(3));
+        let (one, two) = (Draws::new(3, "a"), Draws::new(3, "a"));
         let mut seen = [0; 5];
         for _ in 0..200 {
             let value = one.below(5);
@@ -59,5 +73,20 @@ mod tests {
         assert_eq!(one.below(0), 0);
         assert!(!one.chance(0.) && one.chance(1.));
         assert_ne!(one.normal(), one.normal());
+    }
+
+    #[test]
+    fn purposes_and_seeds_share_no_numbers() {
+        let mut first: Vec<f64> = Vec::new();
+        for seed in 0..10 {
+            for purpose in ["train", "test", ""] {
+                first.push(Draws::new(seed, purpose).uniform());
+            }
+            let mut value = [0.];
+            Generator::new(seed).fill_uniform(&mut value, 0., 1.);
+            first.extend(value);
+        }
+        first.sort_by(f64::total_cmp);
+        assert!(first.windows(2).all(|pair| pair[0] < pair[1]), "{first:?}");
     }
 }

@@ -15,7 +15,7 @@ const BEGINNINGS: u64 = 8;
 /// Source: Gansner, Koren and North, "Graph drawing by stress majorization", 2004.
 pub fn spread(nodes: usize, joined: &[(usize, usize)], seed: u64) -> Vec<(f64, f64)> {
     let steps: Vec<Vec<f64>> = (0..nodes).map(|from| steps(nodes, joined, from)).collect();
-    let ends = (0..BEGINNINGS).map(|i| settle(&steps, &Draws::new(seed.wrapping_add(i))));
+    let ends = (0..BEGINNINGS).map(|i| settle(&steps, &Draws::new(seed.wrapping_add(i), "places")));
     let best = ends.min_by(|a, b| stress(&steps, a).total_cmp(&stress(&steps, b)));
     best.unwrap_or_default()
 }

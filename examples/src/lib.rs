@@ -10,7 +10,7 @@ pub mod plot;
 pub mod sentences;
 pub mod shapes;
 
-pub use draws::Draws;
+pub use draws::{Draws, seed_for};
 pub use error::{Failure, Result, run};
 
 use sconce::train::Position;
@@ -58,6 +58,19 @@ pub fn expect_at_least(name: &str, value: f64, bound: f64) -> Result<()> {
         return Ok(());
     }
     let message = format!("{name} is {value:.4}, at least {bound} was expected");
+    Err(Failure::new(message))
+}
+
+/// Ends a smoke run that isn't better than what it is compared with.
+///
+/// # Errors
+/// The value isn't above the other's.
+pub fn expect_above(name: &str, value: f64, other: &str, others: f64) -> Result<()> {
+    say(format_args!("smoke run: {name} must be above that {other}"));
+    if value > others {
+        return Ok(());
+    }
+    let message = format!("{name} is {value:.4}, above {others:.4} {other} was expected");
     Err(Failure::new(message))
 }
 

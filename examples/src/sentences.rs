@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn sentences_fit_and_hide_what_they_say() {
-        let draws = Draws::new(4);
+        let draws = Draws::new(4, "sentences");
         let language = Language::new(20, &draws);
         let Sentences { ids, hidden } = language.masked(500, &draws);
         assert_eq!((ids.len(), hidden.len()), (500 * LENGTH, 500 * LENGTH));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_word_of_every_text_is_known() {
-        let language = Language::new(20, &Draws::new(0));
+        let language = Language::new(20, &Draws::new(0, "sentences"));
         for kind in DOES {
             for does in kind {
                 for when in WHEN {
@@ -237,12 +237,12 @@ mod tests {
             let text = question.replace('*', "and");
             assert_eq!(language.text(&language.ids(&text)), text);
         }
-        let questions = language.questions(&Draws::new(5));
+        let questions = language.questions(&Draws::new(5, "sentences"));
         let distinct: BTreeSet<_> = questions.iter().map(|(ids, _)| ids).collect();
         assert_eq!((questions.len(), distinct.len()), (480, 480));
         let of_kind = |wanted| questions.iter().filter(|(_, kind)| *kind == wanted).count();
         assert_eq!([0, 1, 2, 3].map(of_kind), [120; 4]);
-        let draws = Draws::new(1);
+        let draws = Draws::new(1, "sentences");
         let longest = (0..300)
             .map(|_| language.sentence(&draws).iter().filter(|&&id| id != PAD).count())
             .max();

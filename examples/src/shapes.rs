@@ -130,7 +130,7 @@ mod tests {
     fn the_same_seed_gives_the_same_noise() {
         let noisy = |seed| {
             let mut canvas = Canvas::new(9, 0.5);
-            canvas.add_noise(0.1, &Draws::new(seed));
+            canvas.add_noise(0.1, &Draws::new(seed, "noise"));
             canvas.pixels
         };
         assert_eq!(noisy(1), noisy(1));

@@ -97,8 +97,14 @@ impl Planetoid {
         let of = ally.of.iter().chain(&ty.of);
         for (place, (row, &label)) in places.zip(allx.iter().chain(tx.iter()).zip(of)) {
             for (word, value) in row {
+                if !(value as f32).is_finite() {
+                    let problem =
+                        format!("feature {word} of paper {place} is {value}, expected a finite number");
+                    return Err(files.error("allx or tx", problem));
+                }
                 if let Some(feature) = features.get_mut(place * words + word) {
-                    *feature = value as f32;
+                    // As SciPy reads a column that a row names twice.
+                    *feature += value as f32;
                 }
             }
             if let Some(old) = labels.get_mut(place) {

@@ -10,7 +10,7 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::rnn::{Gru, GruConfig, Lstm, LstmConfig, Rnn, RnnConfig};
 use sconce::train::{FitConfig, Progress, Trainer};
 use sconce_examples::plot::{Curve, Labels, curves};
-use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say};
+use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say, seed_for};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -137,11 +137,11 @@ fn learn(
     let store = ParamStore::new(DType::F32, device).seeded(flags.common.seed);
     let net = Net::new(kind, flags.hidden, &store)?;
     // The test's numbers and the training's come from seeds of their own, the same for all three networks.
-    let numbers = Generator::new(flags.common.seed.wrapping_add(1));
+    let numbers = Generator::new(seed_for(flags.common.seed, "training numbers"));
     let test = sequences(
         TEST,
         length,
-        &Generator::new(flags.common.seed.wrapping_add(2)),
+        &Generator::new(seed_for(flags.common.seed, "test numbers")),
         device,
     )?;
     let cfg = AdamConfig {

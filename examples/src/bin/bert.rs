@@ -11,7 +11,7 @@ use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
 use sconce::transformer::models::{BertConfig, BertForMaskedLm, BertForSequenceClassification, BertInputs};
 use sconce_examples::sentences::{KINDS, LENGTH, Language, PAD, Sentences};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say,
+    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say, seed_for,
     warm_up_then_cosine,
 };
 use std::process::ExitCode;
@@ -117,7 +117,7 @@ fn run(flags: &Flags) -> Result<()> {
 
 /// The accuracies after pre-training and from scratch, in a language of the seed's.
 fn compare(flags: &Flags, seed: u64, device: &Device) -> Result<(f64, f64)> {
-    let draws = Draws::new(seed.wrapping_add(1));
+    let draws = Draws::new(seed, "sentences");
     let language = Language::new(flags.things, &draws);
     let steps = flags
         .pretrain
@@ -183,7 +183,7 @@ fn pretrain(
     let count = steps.saturating_mul(flags.batch_size);
     say(format_args!(
         "pre-training on {count} sentences such as \"{}\"; {} parameters",
-        language.text(&language.sentence(&Draws::new(0))),
+        language.text(&language.sentence(&Draws::new(0, "sentence"))),
         store.num_trainable()
     ));
     let Sentences { ids, hidden } = language.masked(count, draws);
@@ -209,7 +209,7 @@ fn fine_tune(
     seed: u64,
     device: &Device,
 ) -> Result<f64> {
-    let store = ParamStore::new(DType::F32, device).seeded(seed.wrapping_add(2));
+    let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "classifier"));
     let bert = BertForSequenceClassification::new(cfg, store.builder())?;
     let known = known.map(Parameters::named_parameters).unwrap_or_default();
     for (name, var) in store.named_parameters() {

@@ -10,7 +10,10 @@ use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
-use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, in_folder, say};
+use sconce_examples::{
+    Common, Draws, Failure, MOST, Result, data_folder, expect_above, expect_at_least, figure, in_folder,
+    in_range, say, seed_for,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,7 +35,7 @@ struct Flags {
     dataset: Source,
     /// Networks to train, from the seeds --seed, --seed + 1, …
     #[arg(long, default_value_t = 1)]
-    seeds: u64,
+    seeds: usize,
     /// Steps of training, each over all labelled papers [default: 200; smoke: 100]
     #[arg(long)]
     epochs: Option<usize>,
@@ -53,6 +56,12 @@ struct Flags {
     out: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+}
+
+impl Flags {
+    fn epochs(&self) -> usize {
+        self.epochs.unwrap_or(if self.common.smoke { 100 } else { 200 })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -115,7 +124,7 @@ impl Papers {
 
     /// The remainder of a paper's number is its subject.
     fn generate(seed: u64, device: &Device) -> Result<Self> {
-        let draws = Draws::new(seed);
+        let draws = Draws::new(seed, "papers");
         let mut words = vec![0f32; PAPERS * WORDS];
         let (mut citing, mut cited) = (Vec::new(), Vec::new());
         for (paper, row) in words.chunks_mut(WORDS).enumerate() {
@@ -180,7 +189,7 @@ impl ModuleT for Net<'_> {
 
 /// Trains one network: its accuracy on the validation papers after each step, and on the test papers.
 fn learn(flags: &Flags, papers: &Papers, citations: &Graph, seed: u64) -> Result<(Vec<f64>, f64)> {
-    manual_seed(seed);
+    manual_seed(seed_for(seed, "dropout"));
     let store = ParamStore::new(DType::F32, papers.words.device()).seeded(seed);
     let layer = |name: &str, inputs, outputs| {
         let cfg = GcnConvConfig {
@@ -211,12 +220,11 @@ fn learn(flags: &Flags, papers: &Papers, citations: &Graph, seed: u64) -> Result
     let mut trainer = Trainer::new(model, &store, adam, loss)
         .with_training_loss(with_decay)
         .with_metric(Accuracy);
-    let epochs = flags.epochs.unwrap_or(if flags.common.smoke { 100 } else { 200 });
     let cfg = FitConfig {
         shuffle: None,
         progress: Progress::Quiet,
         validation: Validation::Set(&papers.validation),
-        ..FitConfig::new(epochs, PAPERS)
+        ..FitConfig::new(flags.epochs(), PAPERS)
     };
     let history = trainer.fit(&papers.train, &cfg)?;
     let accuracy = |scores: &sconce::train::Scores| scores.metric("accuracy").unwrap_or(f64::NAN);
@@ -234,9 +242,8 @@ fn learn(flags: &Flags, papers: &Papers, citations: &Graph, seed: u64) -> Result
 
 fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
-    if flags.seeds == 0 || flags.epochs == Some(0) {
-        return Err(Failure::new("--seeds or --epochs is 0, expected at least 1"));
-    }
+    in_range("--seeds", flags.seeds, 1..=MOST)?;
+    in_range("--epochs", flags.epochs(), 1..=MOST)?;
     if flags.weight_decay.is_nan() || flags.weight_decay < 0. {
         let message = format!("--weight-decay is {}, expected at least 0", flags.weight_decay);
         return Err(Failure::new(message));
@@ -259,7 +266,7 @@ fn run(flags: &Flags) -> Result<()> {
     ));
     let (mut lines, mut sum) = (vec![Curve::numbered("words alone", without)], 0.);
     for i in 0..flags.seeds {
-        let seed = flags.common.seed.wrapping_add(i);
+        let seed = flags.common.seed.wrapping_add(i as u64);
         let (validation, test) = learn(flags, &papers, &papers.citations, seed)?;
         let last = validation.last().copied().unwrap_or(f64::NAN);
         say(format_args!(
@@ -282,15 +289,8 @@ fn run(flags: &Flags) -> Result<()> {
         say(format_args!("wrote {}", path.display()));
     }
     if flags.common.smoke {
-        say(format_args!(
-            "smoke run: an accuracy of at least {SMOKE_ACCURACY}, and more than from words alone, is expected"
-        ));
-        if mean.is_nan() || mean < SMOKE_ACCURACY || mean <= alone {
-            let message = format!(
-                "the accuracy is {mean:.4}, at least {SMOKE_ACCURACY} and more than {alone:.4} from words alone was expected"
-            );
-            return Err(Failure::new(message));
-        }
+        expect_at_least("the accuracy", mean, SMOKE_ACCURACY)?;
+        expect_above("the accuracy", mean, "from words alone", alone)?;
     }
     figure("accuracy without citations", alone);
     figure("test accuracy", mean);

@@ -93,8 +93,8 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, KITE.len())
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let (train, _) = scenes(count, side, seed.wrapping_add(1))?;
-    let (test, corners) = scenes(TEST, side, seed.wrapping_add(2))?;
+    let (train, _) = scenes(count, side, &Draws::new(seed, "training pictures"))?;
+    let (test, corners) = scenes(TEST, side, &Draws::new(seed, "test pictures"))?;
     let adam = AdamConfig {
         lr: flags.lr,
         ..AdamConfig::default()
@@ -145,11 +145,10 @@ fn run(flags: &Flags) -> Result<()> {
 
 /// Pictures `[count, 1, side, side]` with the heat of each corner `[count, 4, side, side]`, and the corners themselves, four a
 /// picture.
-fn scenes(count: usize, side: usize, seed: u64) -> Result<(TensorDataset, Vec<Point>)> {
-    let random = Draws::new(seed);
+fn scenes(count: usize, side: usize, random: &Draws) -> Result<(TensorDataset, Vec<Point>)> {
     let (mut pixels, mut heat, mut corners) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..count {
-        let (canvas, kite) = scene(side, &random);
+        let (canvas, kite) = scene(side, random);
         pixels.extend(canvas.pixels);
         for corner in kite.corners() {
             let at =

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Learns to tell four kinds of molecules apart that have the same atoms: skeletons of carbon, with a ring or without, some
-/// nitrogen, and two oxygen atoms, which form a diol, an acid, a peroxide or a hydroxy ether. Only the bonds tell.
+/// nitrogen, and two oxygen atoms, which form a diol, a geminal diol, a peroxide or a hydroxy ether. Only the bonds tell.
 ///
 /// A graph isomorphism network sees batches of molecules of all sizes as one graph, and adds up the atoms of each. The last
 /// lines are the figures, on molecules that it wasn't trained on: the part that a network finds which sees no bonds, and the part
@@ -52,7 +52,7 @@ struct Flags {
     common: Common,
 }
 
-const KINDS: [&str; 4] = ["diol", "acid", "peroxide", "hydroxy ether"];
+const KINDS: [&str; 4] = ["diol", "geminal diol", "peroxide", "hydroxy ether"];
 /// Numbers of the elements; their places in an atom's features.
 const CARBON: usize = 0;
 const NITROGEN: usize = 1;
@@ -97,7 +97,7 @@ impl Molecule {
         let oxygen = molecule.attach(OXYGEN, one);
         let second = match KINDS.get(kind).copied() {
             Some("diol") => Some((one + 1 + draws.below(carbons - 1)) % carbons),
-            Some("acid") => Some(one),
+            Some("geminal diol") => Some(one),
             Some("peroxide") => Some(oxygen),
             // Into a bond of the skeleton.
             _ => {
@@ -242,7 +242,7 @@ fn run(flags: &Flags) -> Result<()> {
     in_range("--epochs", flags.epochs.unwrap_or(1), 1..=MOST)?;
     in_range("--layers", flags.layers, 1..=MOST_LAYERS)?;
     let picture = in_folder(flags.out.as_deref(), "molecules.png")?;
-    let draws = Draws::new(flags.common.seed);
+    let draws = Draws::new(flags.common.seed, "molecules");
     let molecules: Vec<Molecule> = (0..count + TEST)
         .map(|i| Molecule::grow(i % KINDS.len(), &draws))
         .collect();

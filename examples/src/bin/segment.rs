@@ -90,8 +90,8 @@ fn run(flags: &Flags) -> Result<()> {
         ..UNetConfig::new(1, CLASSES)
     };
     let net = UNet::new(&cfg, store.builder())?;
-    let train = scenes(count, side, seed.wrapping_add(1))?;
-    let test = scenes(TEST, side, seed.wrapping_add(2))?;
+    let train = scenes(count, side, &Draws::new(seed, "training pictures"))?;
+    let test = scenes(TEST, side, &Draws::new(seed, "test pictures"))?;
     let adam = AdamConfig {
         lr: flags.lr,
         ..AdamConfig::default()
@@ -124,11 +124,10 @@ fn run(flags: &Flags) -> Result<()> {
 }
 
 /// Pictures `[count, 1, side, side]` with the class of each pixel `[count, side, side]`.
-fn scenes(count: usize, side: usize, seed: u64) -> Result<TensorDataset> {
-    let random = Draws::new(seed);
+fn scenes(count: usize, side: usize, random: &Draws) -> Result<TensorDataset> {
     let (mut pixels, mut classes) = (Vec::new(), Vec::new());
     for _ in 0..count {
-        let canvas = scene(side, &random);
+        let canvas = scene(side, random);
         pixels.extend(canvas.pixels);
         classes.extend(canvas.classes);
     }

@@ -12,7 +12,9 @@ use sconce::train::{
     EarlyStopping, EarlyStoppingConfig, EpochRecord, FitConfig, Progress, Trainer, Validation,
 };
 use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
-use sconce_examples::{Common, Draws, Failure, Result, data_folder, figure, in_folder, say};
+use sconce_examples::{
+    Common, Draws, Failure, MOST, Result, data_folder, expect_below, figure, in_folder, in_range, say,
+};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -95,7 +97,7 @@ fn load(flags: &Flags) -> Result<(Tensor, Tensor)> {
 /// A ring road. Congestion arises now and then, mostly in rush hours, travels against the traffic, to the detectors with
 /// the next lower numbers, at half a detector each 5 minutes, and dissolves.
 fn ring(seed: u64, detectors: usize, days: usize) -> Result<(Tensor, Tensor)> {
-    let (draws, times) = (Draws::new(seed), days * A_DAY);
+    let (draws, times) = (Draws::new(seed, "traffic"), days * A_DAY);
     let free: Vec<f64> = (0..detectors).map(|_| 65. + 2. * draws.normal()).collect();
     let mut speeds: Vec<f64> = (0..times).flat_map(|_| free.iter().copied()).collect();
     for start in 0..times {
@@ -182,9 +184,7 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let smoke = flags.common.smoke;
     let epochs = flags.epochs.unwrap_or(if smoke { 10 } else { 30 });
-    if epochs == 0 {
-        return Err(Failure::new("--epochs is 0, expected at least 1"));
-    }
+    in_range("--epochs", epochs, 1..=MOST)?;
     let chart = in_folder(flags.out.as_deref(), "traffic.png")?;
     let (speeds, adjacency) = load(flags)?;
     let road = Graph::from_adjacency(&adjacency)?;
@@ -266,13 +266,8 @@ fn run(flags: &Flags) -> Result<()> {
         say(format_args!("wrote {}", path.display()));
     }
     if smoke {
-        say("smoke run: errors below persistence's are expected");
-        if !(rmse < persistence_rmse && mae < persistence_mae) {
-            let message = format!(
-                "RMSE {rmse:.4} and MAE {mae:.4}, below persistence's {persistence_rmse:.4} and {persistence_mae:.4} was expected"
-            );
-            return Err(Failure::new(message));
-        }
+        expect_below("the RMSE, against persistence's,", rmse, persistence_rmse)?;
+        expect_below("the MAE, against persistence's,", mae, persistence_mae)?;
     }
     figure("rmse", rmse);
     figure("mae", mae);

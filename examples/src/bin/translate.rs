@@ -81,7 +81,7 @@ fn run(flags: &Flags) -> Result<()> {
     in_range("--dates", count, 1..=MOST)?;
     in_range("--epochs", epochs, 1..=MOST)?;
     in_range("--layers", flags.layers, 1..=MOST_LAYERS)?;
-    let (train, test) = dates::drawn(count, TEST, &Draws::new(seed.wrapping_add(1)));
+    let (train, test) = dates::drawn(count, TEST, &Draws::new(seed, "dates"));
     let store = ParamStore::new(DType::F32, &device).seeded(seed);
     let net = Net::new(flags, &store)?;
     let adam = AdamConfig {

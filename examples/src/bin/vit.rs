@@ -10,7 +10,7 @@ use sconce::train::{Accuracy, FitConfig, Trainer, Validation};
 use sconce::transformer::models::{VitConfig, VitForImageClassification};
 use sconce_examples::{
     Common, Failure, MOST, MOST_LAYERS, Result, digits, expect_at_least, figure, in_folder, in_range, say,
-    warm_up_then_cosine,
+    seed_for, warm_up_then_cosine,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,7 +87,7 @@ fn run(flags: &Flags) -> Result<()> {
         )));
     }
     // Dropout draws from the process's generator.
-    manual_seed(flags.common.seed);
+    manual_seed(seed_for(flags.common.seed, "dropout"));
     let store = ParamStore::new(DType::F32, &device).seeded(flags.common.seed);
     let cfg = VitConfig {
         hidden_size: flags.hidden,

@@ -23,8 +23,8 @@ fn the_same_seeds_give_the_same_figures() {
 fn what_is_wrong_is_one_line() {
     for (flags, message) in [
         (&["--smoke", "--lr", "0"][..], "at least 0.8 and more than"),
-        (&["--seeds", "0"], "is 0"),
-        (&["--hidden", "0"], "is 0"),
+        (&["--seeds", "0"], "--seeds is 0"),
+        (&["--hidden", "0"], "out_channels is 0"),
         (&["--dropout", "1.5"], "p is 1.5"),
         (
             &["--weight-decay=-1"],

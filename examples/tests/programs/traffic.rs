@@ -29,8 +29,8 @@ fn the_papers_recipe_is_another() {
 fn what_is_wrong_is_one_line() {
     for (flags, message) in [
         (&["--smoke", "--lr", "0"][..], "below persistence's"),
-        (&["--epochs", "0"], "is 0"),
-        (&["--hidden", "0"], "is 0"),
+        (&["--epochs", "0"], "--epochs is 0"),
+        (&["--hidden", "0"], "out_channels is 0"),
         (&["--lr=-1"], "lr is -1"),
         (
             &["--dataset", "los-loop"],

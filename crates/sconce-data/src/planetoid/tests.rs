@@ -7,7 +7,8 @@ fn small(folder: &Path) {
     let first = 503;
     let one: &[(i32, f32)] = &[(1, 1.)];
     let mut rows: Vec<&[(i32, f32)]> = vec![one; first];
-    rows[0] = &[(0, 1.), (2, 3.)];
+    // SciPy sums what a row says of a column twice.
+    rows[0] = &[(0, 1.), (2, 2.), (2, 1.)];
     let mut labels = vec![[1, 0]; first];
     labels[1] = [0, 1];
     let write =
@@ -64,7 +65,7 @@ fn test_papers_stand_where_their_numbers_say() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    let cases: [(&str, Vec<u8>, &str); 12] = [
+    let cases: [(&str, Vec<u8>, &str); 13] = [
         ("graph", lists(&[(0, &[507])]), "ind.toy.graph: paper 507 of 507"),
         ("graph", lists(&[(-1, &[0])]), "paper -1 of 507"),
         (
@@ -107,6 +108,11 @@ fn what_is_wrong_is_said() {
             "tx",
             csr(3, &[&[], &[]]),
             "features of shape [2, 3] and labels of shape [3, 2], expected [n, 3] and [n, 2]",
+        ),
+        (
+            "tx",
+            csr(3, &[&[], &[(2, f32::NAN)], &[]]),
+            "feature 2 of paper 503 is NaN, expected a finite number",
         ),
         (
             "x",

@@ -17,7 +17,8 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Trainer};
 use sconce_examples::plot::{Line, Look, Table, tables};
 use sconce_examples::{
-    Common, Failure, Result, digits, expect_at_least, figure, in_folder, say, warm_up_then_cosine,
+    Common, Failure, MOST, Result, digits, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -71,12 +72,9 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let (seed, smoke) = (flags.common.seed, flags.common.smoke);
-    if flags.digit >= CLASSES {
-        return Err(Failure::new(format!(
-            "--digit is {}, expected 0 to 9",
-            flags.digit
-        )));
-    }
+    let epochs = flags.epochs.unwrap_or(if smoke { 3 } else { 15 });
+    in_range("--digit", flags.digit as usize, 0..=CLASSES as usize - 1)?;
+    in_range("--epochs", epochs, 1..=MOST)?;
     let place = |name| in_folder(flags.out.as_deref(), name);
     let (convolution, pooling, filters) = (
         place("convolution.png")?,
@@ -110,7 +108,6 @@ fn run(flags: &Flags) -> Result<()> {
         train.len(),
         test.len()
     ));
-    let epochs = flags.epochs.unwrap_or(if smoke { 3 } else { 15 });
     let cfg = FitConfig {
         shuffle: Some(seed),
         ..FitConfig::new(epochs, flags.batch_size)

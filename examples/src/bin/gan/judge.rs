@@ -8,7 +8,7 @@ use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Mlp, MlpConfig, softmax};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
-use sconce_examples::{Draws, Result};
+use sconce_examples::{Draws, Result, seed_for};
 
 /// The probability from which on a sample counts as recognised.
 const SURE: f32 = 0.9;
@@ -30,7 +30,7 @@ pub(crate) struct Verdict(Vec<(usize, f32)>);
 impl Judge {
     /// Trains it.
     pub(crate) fn new(train: &dyn Dataset, test: &dyn Dataset, seed: u64, device: &Device) -> Result<Self> {
-        let store = ParamStore::new(DType::F32, device).seeded(seed.wrapping_add(3));
+        let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "judge"));
         let net = Mlp::new(&MlpConfig::new(PIXELS, [128], DIGITS + 1), store.builder())?;
         let adam = AdamConfig {
             lr: LR,
@@ -44,7 +44,7 @@ impl Judge {
             shuffle: Some(seed),
             ..FitConfig::new(EPOCHS, BATCH)
         };
-        trainer.fit(&with_none(train, seed.wrapping_add(4))?, &cfg)?;
+        trainer.fit(&with_none(train, seed)?, &cfg)?;
         let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
         drop(trainer);
         let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
@@ -68,7 +68,7 @@ impl Judge {
 fn with_none(data: &dyn Dataset, seed: u64) -> Result<TensorDataset> {
     let count = data.len();
     let (pictures, labels) = data.batch(&(0..count).collect::<Vec<_>>())?;
-    let random = Draws::new(seed);
+    let random = Draws::new(seed, "no digits");
     let values = pictures.to_vec2::<f32>()?;
     let pixel = |i: usize| {
         values

@@ -12,7 +12,9 @@ use sconce::nn::{Activation, Mlp, MlpConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Turn};
 use sconce_examples::plot::{Line, Look, Table, tables};
-use sconce_examples::{Common, Failure, Result, digits, expect_at_least, figure, in_folder, say};
+use sconce_examples::{
+    Common, MOST, Result, digits, expect_at_least, figure, in_folder, in_range, say, seed_for,
+};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,15 +76,14 @@ fn run(flags: &Flags) -> Result<()> {
     let device = parse_device(&flags.common.device)?;
     let (seed, smoke) = (flags.common.seed, flags.common.smoke);
     let picture = in_folder(flags.out.as_deref(), "samples.png")?;
-    if !(1..=MOST_NOISE).contains(&flags.noise) {
-        let expected = format!("--noise is {}, expected 1 to {MOST_NOISE}", flags.noise);
-        return Err(Failure::new(expected));
-    }
+    let epochs = flags.epochs.unwrap_or(if smoke { 40 } else { 300 });
+    in_range("--noise", flags.noise, 1..=MOST_NOISE)?;
+    in_range("--epochs", epochs, 1..=MOST)?;
     // Dropout draws from the default generator.
-    manual_seed(seed);
+    manual_seed(seed_for(seed, "dropout"));
     let (generators, discriminators) = (
         ParamStore::new(DType::F32, &device).seeded(seed),
-        ParamStore::new(DType::F32, &device).seeded(seed.wrapping_add(1)),
+        ParamStore::new(DType::F32, &device).seeded(seed_for(seed, "discriminator")),
     );
     let generator = MlpConfig::new(flags.noise, [128, 256], PIXELS);
     let generator = Mlp::new(&generator, generators.builder())?;
@@ -100,7 +101,7 @@ fn run(flags: &Flags) -> Result<()> {
     let (train, test) = digits::split(|images| (images.flatten_from(1)? / (WHITE / 2.))? - 1.)?;
     let judge = Judge::new(&train, &test, seed, &device)?;
 
-    let random = Generator::new(seed.wrapping_add(2));
+    let random = Generator::new(seed_for(seed, "noise"));
     let noise = |count| noise(&random, count, flags.noise, &device);
     // Between -1 and 1, as the digits are.
     let generate = |noise: &Tensor| generator.forward_t(noise, true)?.tanh();
@@ -116,7 +117,6 @@ fn run(flags: &Flags) -> Result<()> {
         found(real, REAL)? + found(&samples, 0.)?
     };
     let (g, d) = (Adam::new(&adam, &generators)?, Adam::new(&adam, &discriminators)?);
-    let epochs = flags.epochs.unwrap_or(if smoke { 40 } else { 300 });
     let fixed = noise(JUDGED)?;
     let untrained = no_grad(|| generate(&fixed))?;
     let mut lines = vec![first("Before training".into(), &untrained)?];

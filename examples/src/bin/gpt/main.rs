@@ -11,7 +11,7 @@ use sconce::train::{FitConfig, Position, Progress, Trainer};
 use sconce::transformer::models::{Gpt, GptConfig};
 use sconce::transformer::{GenerateConfig, Sampling, generate};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say,
+    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say, seed_for,
     warm_up_then_cosine,
 };
 use std::cell::Cell;
@@ -160,7 +160,7 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
 
-    let starts = Draws::new(seed.wrapping_add(1));
+    let starts = Draws::new(seed, "windows");
     let validation = Windows::spread(&text, block);
     let mut reached = f64::NAN;
     let mut matched = f64::NAN;
@@ -195,7 +195,7 @@ fn run(flags: &Flags) -> Result<()> {
             gpt: &gpt,
             block,
             sampling: sampling(flags.temperature),
-            random: Generator::new(seed.wrapping_add(2)),
+            random: Generator::new(seed_for(seed, "samples")),
         };
         let written = match is_sums {
             true => writer.answer(&text, &device)?,

@@ -55,7 +55,7 @@ impl Text {
     ///
     /// Lines such as 07+35=240 for 42, the last digit first: so each digit of the sum depends on what is already there.
     fn sums(seed: u64) -> Result<Self> {
-        let random = Draws::new(seed);
+        let random = Draws::new(seed, "sums");
         let question = |pair: usize| {
             let (a, b) = (pair as u32 / NUMBERS, pair as u32 % NUMBERS);
             let answer: String = format!("{:03}", a + b).chars().rev().collect();
