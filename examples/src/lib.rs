@@ -79,11 +79,14 @@ pub fn expect_above(name: &str, value: f64, other: &str, others: f64) -> Result<
 /// # Errors
 /// The value isn't below the bound.
 pub fn expect_below(name: &str, value: f64, bound: f64) -> Result<()> {
-    say(format_args!("smoke run: {name} must be below {bound}"));
+    // Four digits of what was measured, all of what was chosen.
+    let bound_said = format!("{bound:.4}");
+    let bound_said = bound_said.trim_end_matches('0');
+    say(format_args!("smoke run: {name} must be below {bound_said}"));
     if value < bound {
         return Ok(());
     }
-    let message = format!("{name} is {value:.4}, below {bound} was expected");
+    let message = format!("{name} is {value:.4}, below {bound_said} was expected");
     Err(Failure::new(message))
 }
 

@@ -24,5 +24,6 @@ fn what_is_wrong_is_one_line() {
     fails(GAN, &["--noise", "0"], "--noise is 0, expected 1 to 4096");
     fails(GAN, &["--batch-size", "0"], "batch_size is 0");
     fails(GAN, &["--lr=-1"], "lr is -1");
-    fails(GAN, &["--smoke", "--epochs", "0"], "at least 0.35 was expected");
+    fails(GAN, &["--epochs", "0"], "--epochs is 0");
+    fails(GAN, &["--smoke", "--lr", "0"], "at least 0.35 was expected");
 }

@@ -22,9 +22,9 @@ fn the_same_seeds_give_the_same_figures() {
 #[test]
 fn what_is_wrong_is_one_line() {
     for (flags, message) in [
-        (&["--smoke", "--lr", "0"][..], "at least 0.8 and more than"),
+        (&["--smoke", "--lr", "0"][..], "at least 0.8 was expected"),
         (&["--seeds", "0"], "--seeds is 0"),
-        (&["--hidden", "0"], "out_channels is 0"),
+        (&["--hidden", "0"], "out_features is 0"),
         (&["--dropout", "1.5"], "p is 1.5"),
         (
             &["--weight-decay=-1"],

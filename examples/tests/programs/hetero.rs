@@ -21,9 +21,9 @@ fn the_same_seed_gives_the_same_figures() {
 
 #[test]
 fn what_is_wrong_is_one_line() {
-    fails(HETERO, &["--smoke", "--lr", "0"], "at least 0.7 and more than");
+    fails(HETERO, &["--smoke", "--lr", "0"], "at least 0.7 was expected");
     fails(HETERO, &["--seeds", "0"], "--seeds is 0");
-    fails(HETERO, &["--hidden", "0"], "out_channels is 0");
+    fails(HETERO, &["--hidden", "0"], "out_features is 0");
     fails(HETERO, &["--lr=-1"], "lr is -1");
     fails(HETERO, &["--device", "gpu"], "unknown device");
 }

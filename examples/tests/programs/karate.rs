@@ -20,7 +20,7 @@ fn the_embedding_is_drawn() {
 #[test]
 fn what_is_wrong_is_one_line() {
     fails(KARATE, &["--smoke", "--lr", "0"], "at least 0.94 was expected");
-    fails(KARATE, &["--hidden", "0"], "out_channels is 0");
+    fails(KARATE, &["--hidden", "0"], "out_features is 0");
     fails(KARATE, &["--lr=-1"], "lr is -1");
     fails(KARATE, &["--device", "gpu"], "unknown device");
 }

@@ -23,7 +23,7 @@ fn the_same_seed_gives_the_same_figures() {
 fn what_is_wrong_is_one_line() {
     fails(MOLECULES, &["--smoke", "--lr", "0"], "at least 0.9 was expected");
     fails(MOLECULES, &["--layers", "0"], "--layers is 0");
-    fails(MOLECULES, &["--hidden", "0"], "out_channels is 0");
+    fails(MOLECULES, &["--hidden", "0"], "out_features is 0");
     fails(MOLECULES, &["--lr=-1"], "lr is -1");
     fails(MOLECULES, &["--device", "gpu"], "unknown device");
 }
