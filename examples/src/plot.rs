@@ -95,25 +95,17 @@ fn colour(i: usize) -> RGBColor {
 /// Where a legend stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Corner {
-    /// Over what falls.
-    UpperRight,
-    /// Under what rises.
+    /// Under what rises, or where no curve goes on so low.
     LowerRight,
+    /// Under what begins high.
+    LowerLeft,
 }
 
 /// Draws curves into a PNG.
 ///
 /// # Errors
 /// The file can't be written, or no point is finite.
-pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
-    curves_beside(path, labels, curves, Corner::UpperRight)
-}
-
-/// Draws curves into a PNG, with the legend in a corner of choice.
-///
-/// # Errors
-/// Those of [`curves`].
-pub fn curves_beside(path: &Path, labels: Labels<'_>, curves: &[Curve], legend: Corner) -> Result<()> {
+pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve], legend: Corner) -> Result<()> {
     picture(path, (900, 560), |area| {
         let (x, y) = (range(curves, |p| p.0)?, range(curves, |p| p.1)?);
         let mut chart = ChartBuilder::on(area)
@@ -147,8 +139,8 @@ pub fn curves_beside(path: &Path, labels: Labels<'_>, curves: &[Curve], legend: 
         chart
             .configure_series_labels()
             .position(match legend {
-                Corner::UpperRight => SeriesLabelPosition::UpperRight,
                 Corner::LowerRight => SeriesLabelPosition::LowerRight,
+                Corner::LowerLeft => SeriesLabelPosition::LowerLeft,
             })
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.3))

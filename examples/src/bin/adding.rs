@@ -9,7 +9,7 @@ use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::rnn::{Gru, GruConfig, Lstm, LstmConfig, Rnn, RnnConfig};
 use sconce::train::{FitConfig, Progress, Trainer};
-use sconce_examples::plot::{Curve, Labels, curves};
+use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say, seed_for};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -116,7 +116,7 @@ fn run(flags: &Flags) -> Result<()> {
             x: "step",
             y: "mean squared error on the test",
         };
-        curves(path, labels, &lines)?;
+        curves(path, labels, &lines, Corner::LowerRight)?;
         say(format_args!("wrote {}", path.display()));
     }
     for (_, name, error) in reached {

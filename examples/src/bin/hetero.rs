@@ -9,7 +9,7 @@ use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
-use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
+use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, expect_above, expect_at_least, figure, in_folder, in_range, say,
     seed_for,
@@ -287,7 +287,7 @@ fn run(flags: &Flags) -> Result<()> {
             x: "step",
             y: "accuracy on the validation papers",
         };
-        curves_beside(path, labels, &lines, Corner::LowerRight)?;
+        curves(path, labels, &lines, Corner::LowerRight)?;
         say(format_args!("wrote {}", path.display()));
     }
     if flags.common.smoke {

@@ -11,7 +11,7 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{
     EarlyStopping, EarlyStoppingConfig, EpochRecord, FitConfig, Progress, Trainer, Validation,
 };
-use sconce_examples::plot::{Corner, Curve, Labels, curves_beside};
+use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, data_folder, expect_below, figure, in_folder, in_range, say,
 };
@@ -297,5 +297,5 @@ fn draw(path: &Path, forecast: &Tensor, truth: &Tensor, unit: f64) -> Result<()>
     };
     let forecast = curve("forecast 15 minutes before", &forecast)?;
     let lines = [forecast, curve("measured", &truth)?];
-    curves_beside(path, labels, &lines, Corner::LowerRight)
+    curves(path, labels, &lines, Corner::LowerLeft)
 }
