@@ -1,10 +1,12 @@
 //! Named parameters: how layers ask for them, and the store that holds them.
 
+mod name_glob;
 mod store;
 
-use crate::{Error, Init, Result, graph, is_grad_enabled, random};
+use crate::{Init, Result, graph, is_grad_enabled, random};
 use candle_core::{DType, Shape, Tensor, TensorId, Var};
 use candle_nn::{VarBuilder, VarMap};
+pub use name_glob::NameGlob;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -277,15 +279,6 @@ fn from_candle(init: candle_nn::Init) -> Init {
                 NormalOrUniform::Normal => Init::KaimingNormal { fan, gain },
                 NormalOrUniform::Uniform => Init::KaimingUniform { fan, gain },
             }
-        }
-    }
-}
-
-impl Error {
-    pub(crate) fn glob(glob: &str, problem: impl Into<String>) -> Self {
-        Self::Glob {
-            glob: glob.to_string(),
-            problem: problem.into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::check;
 use candle_core::{DType, Result, Tensor};
-use sconce_core::{Backward, Error, Function, Output, Parameters, apply1};
+use sconce_core::{Backward, Error, Function, NameGlob, Output, Parameters, apply1};
 
 /// L1 penalty of the trained parameters whose name matches `glob`: λ·Σ|θ|.
 ///
@@ -109,17 +109,11 @@ fn penalty<P: Parameters + ?Sized>(
     l1: f64,
     l2: f64,
 ) -> Result<Tensor> {
-    let refuse = |problem: String| Error::Glob {
-        glob: glob.to_string(),
-        problem,
-    };
-    let matcher = globset::Glob::new(glob)
-        .map_err(|error| refuse(format!("is not a glob: {}", error.kind())))?
-        .compile_matcher();
+    let glob = NameGlob::new(glob)?;
     let mut chosen = parameters.named_parameters();
-    chosen.retain(|(name, _)| matcher.is_match(name));
+    chosen.retain(|(name, _)| glob.matches(name));
     if chosen.is_empty() {
-        return Err(refuse("matches no trained parameter".into()).into());
+        return Err(glob.matches_no("trained parameter").into());
     }
     let tensors: Vec<&Tensor> = chosen.iter().map(|(_, var)| var.as_tensor()).collect();
     apply1(Penalty { name, l1, l2 }, &tensors)

@@ -1,6 +1,6 @@
 //! AdaGrad.
 
-use crate::engine::{Engine, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -94,15 +94,23 @@ impl Rule for AdagradConfig {
         )
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.lr = learning_rate;
+    }
+
     fn state_names(&self) -> &'static [&'static str] {
         &["sum"]
     }
 
-    fn initial_state(&self) -> f64 {
+    fn initial_state(&self, _index: usize) -> f64 {
         self.initial_accumulator_value
     }
 
-    fn constants(&self, step: u64) -> Constants {
+    fn constants(&self, step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         Constants {
             slope: Slope::new(self.maximize, self.weight_decay),
             rate: self.lr / (1. + (step as f64 - 1.) * self.lr_decay),

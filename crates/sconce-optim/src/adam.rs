@@ -1,8 +1,8 @@
 //! Adam, with AMSGrad and AdamW's decoupled weight decay.
 
-use crate::engine::{Engine, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
-use sconce_core::{Error, Result};
+use sconce_core::Result;
 
 /// Options of [`Adam`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,17 @@ impl Default for AdamConfig {
             decoupled_weight_decay: false,
             amsgrad: false,
             maximize: false,
+        }
+    }
+}
+
+impl AdamConfig {
+    /// AdamW's defaults: decoupled weight decay of 0.01.
+    pub fn adamw() -> Self {
+        Self {
+            weight_decay: 0.01,
+            decoupled_weight_decay: true,
+            ..Self::default()
         }
     }
 }
@@ -103,12 +114,23 @@ impl Rule for AdamConfig {
                 ("weight_decay", self.weight_decay),
             ],
         )?;
-        for (field, value) in [("betas.0", self.betas.0), ("betas.1", self.betas.1)] {
-            if !(0. ..1.).contains(&value) {
-                return Err(Error::config(Self::NAME, field, value, "at least 0 and below 1"));
-            }
-        }
-        Ok(())
+        check_betas(Self::NAME, self.betas)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.lr = learning_rate;
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.betas.0)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.betas.0 = momentum;
     }
 
     fn state_names(&self) -> &'static [&'static str] {
@@ -118,7 +140,7 @@ impl Rule for AdamConfig {
         }
     }
 
-    fn constants(&self, step: u64) -> Constants {
+    fn constants(&self, step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         let Self {
             lr,
             betas: (beta1, beta2),

@@ -1,106 +1,217 @@
-//! What all rules share: walking the parameters, their state by name, and one parallel pass over many tensors.
+//! What all rules share: groups of parameters, their state by name, and one parallel pass over many tensors.
 
+mod face;
+mod finite;
+mod load;
 mod pass;
+mod rule;
 mod slope;
 mod state;
 
-use crate::kernels::Vectorised;
+use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Storage, Tensor, Var};
-use sconce_core::{Error, Gradients, Parameters, Result};
+pub(crate) use face::optimizer;
+pub(crate) use rule::{NUMBERS, Rule, STATES};
+use sconce_core::{Error, Gradients, NameGlob, Parameters, Result};
 pub(crate) use slope::Slope;
-use state::{State, Values, working_dtype};
+use state::{State, Values};
 use std::collections::{HashMap, HashSet};
-
-/// The most state tensors that a rule keeps for a parameter.
-pub(crate) const STATES: usize = 3;
-
-/// An update rule: a set of options, and what one step does to one tensor.
-pub(crate) trait Rule: Copy + Send + Sync + 'static {
-    /// What a step depends on besides the tensors, with the loop on the CPU.
-    type Constants: Vectorised;
-    /// The rule's name in errors.
-    const NAME: &'static str;
-    /// Whether the number of steps taken is part of the state.
-    const COUNTS_STEPS: bool;
-
-    /// An error that names the first option that is out of range.
-    fn check(&self) -> Result<()>;
-
-    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape.
-    fn state_names(&self) -> &'static [&'static str];
-
-    /// What the state tensors hold at first.
-    fn initial_state(&self) -> f64 {
-        0.
-    }
-
-    /// The constants of a parameter's step number `step`, counted from 1.
-    fn constants(&self, step: u64) -> Self::Constants;
-
-    /// One step from candle operations: gives the parameter's new value and changes the state.
-    fn composite(
-        constants: &Self::Constants,
-        parameter: &Tensor,
-        gradient: &Tensor,
-        state: &mut [Tensor],
-    ) -> candle_core::Result<Tensor>;
-}
 
 /// A rule with the parameters it works on.
 pub(crate) struct Engine<R> {
-    pub(crate) rule: R,
+    /// A set of options for each group; the first is that of all parameters that no other group took.
+    groups: Vec<R>,
     slots: Vec<Slot>,
     index: HashMap<String, usize>,
+    /// Whether the parameters' names are their own, not their numbers.
+    named: bool,
+    checks_finite: bool,
 }
 
 struct Slot {
     name: String,
     var: Var,
+    group: usize,
     state: Option<State>,
 }
 
 impl<R: Rule> Engine<R> {
     pub(crate) fn new<P: Parameters + ?Sized>(rule: R, parameters: &P) -> Result<Self> {
-        rule.check()?;
         // All of them, since what is frozen now may be trained later.
-        let slots: Vec<Slot> = parameters
-            .named_tensors()
-            .into_iter()
-            .map(|(name, var)| Slot {
-                name,
-                var,
-                state: None,
-            })
-            .collect();
-        let index = slots
-            .iter()
-            .enumerate()
-            .map(|(i, slot)| (slot.name.clone(), i))
-            .collect();
-        Ok(Self { rule, slots, index })
+        Self::of(rule, parameters.named_tensors(), true)
+    }
+
+    /// For variables without names, which go by their numbers.
+    pub(crate) fn nameless(rule: R, vars: Vec<Var>) -> Result<Self> {
+        let numbered = vars.into_iter().enumerate();
+        Self::of(
+            rule,
+            numbered.map(|(i, var)| (i.to_string(), var)).collect(),
+            false,
+        )
+    }
+
+    fn of(rule: R, parameters: Vec<(String, Var)>, named: bool) -> Result<Self> {
+        rule.check()?;
+        let mut engine = Self {
+            groups: vec![rule],
+            slots: Vec::new(),
+            index: HashMap::new(),
+            named,
+            checks_finite: false,
+        };
+        engine.take(parameters);
+        Ok(engine)
+    }
+
+    /// Adds what isn't known by name yet to the first group.
+    fn take(&mut self, parameters: Vec<(String, Var)>) {
+        for (name, var) in parameters {
+            if !self.index.contains_key(&name) {
+                self.index.insert(name.clone(), self.slots.len());
+                self.slots.push(Slot {
+                    name,
+                    var,
+                    group: 0,
+                    state: None,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn add_parameters<P: Parameters + ?Sized>(&mut self, parameters: &P) {
+        self.take(parameters.named_tensors());
+    }
+
+    pub(crate) fn check_finite(&mut self) {
+        self.checks_finite = true;
+    }
+
+    /// Moves the parameters whose name matches into a new group.
+    pub(crate) fn add_group(&mut self, glob: &str, rule: R) -> Result<()> {
+        rule.check()?;
+        let glob = NameGlob::new(glob)?;
+        let group = self.groups.len();
+        let (mut hits, names) = (Vec::new(), rule.state_names());
+        for (i, slot) in self.slots.iter().enumerate() {
+            if !glob.matches(&slot.name) {
+                continue;
+            }
+            let old = self.groups.get(slot.group).map_or(names, Rule::state_names);
+            if slot.state.is_some() && old != names {
+                let expected = format!("options that keep {old:?}, as {} has them already", slot.name);
+                return Err(Error::config(R::NAME, "group", format!("{names:?}"), expected));
+            }
+            hits.push(i);
+        }
+        if hits.is_empty() {
+            let what = match self.named {
+                true => "parameter".to_string(),
+                false => format!(
+                    "parameter: candle's Optimizer::new gives them no names, {}::new(&cfg, &var_map) does",
+                    R::NAME
+                ),
+            };
+            return Err(glob.matches_no(&what));
+        }
+        for i in hits {
+            if let Some(slot) = self.slots.get_mut(i) {
+                slot.group = group;
+            }
+        }
+        self.groups.push(rule);
+        Ok(())
+    }
+
+    /// The options of each group, with the names of its parameters.
+    pub(crate) fn groups(&self) -> Vec<(&R, Vec<&str>)> {
+        let names = |group| {
+            let own = self.slots.iter().filter(move |slot| slot.group == group);
+            own.map(|slot| slot.name.as_str()).collect()
+        };
+        (self.groups.iter().enumerate())
+            .map(|(i, rule)| (rule, names(i)))
+            .collect()
+    }
+
+    pub(crate) fn rules(&self) -> &[R] {
+        &self.groups
+    }
+
+    /// Gives each group a value, by `set`; nothing changes where a group doesn't take its own.
+    pub(crate) fn set_each(
+        &mut self,
+        what: &'static str,
+        values: &[f64],
+        set: impl Fn(&mut R, f64),
+    ) -> Result<()> {
+        let mut groups = self.groups.clone();
+        if values.len() != groups.len() {
+            let expected = format!("one for each of the {} groups of parameters", groups.len());
+            return Err(Error::config(R::NAME, what, format!("{values:?}"), expected));
+        }
+        for (rule, &value) in groups.iter_mut().zip(values) {
+            set(rule, value);
+            rule.check()?;
+        }
+        self.groups = groups;
+        Ok(())
+    }
+
+    /// Sets every group's learning rate; whether it is one, the next step tells.
+    pub(crate) fn set_learning_rate(&mut self, learning_rate: f64) {
+        for rule in &mut self.groups {
+            rule.set_learning_rate(learning_rate);
+        }
     }
 
     pub(crate) fn step(&mut self, gradients: &Gradients) -> Result<()> {
+        let mut found: Vec<Option<&Tensor>> = vec![None; self.slots.len()];
+        for (name, gradient) in gradients.iter() {
+            match self.index.get(name).and_then(|&i| found.get_mut(i)) {
+                Some(place) => *place = Some(gradient),
+                None => {
+                    let expected = format!("the name of a parameter that {}::new was given", R::NAME);
+                    return Err(Error::config(R::NAME, "gradient", name, expected));
+                }
+            }
+        }
+        let checked = self.checked(&found)?;
+        self.update(checked)
+    }
+
+    pub(crate) fn step_by_candle(&mut self, gradients: &GradStore) -> Result<()> {
+        let found: Vec<_> = self.slots.iter().map(|slot| gradients.get(&slot.var)).collect();
+        let checked = self.checked(&found)?;
+        self.update(checked)
+    }
+
+    fn update(&mut self, gradients: Vec<Option<Tensor>>) -> Result<()> {
         // The learning rate may have been set since.
-        self.rule.check()?;
-        let gradients = self.checked(gradients)?;
-        let names = self.rule.state_names();
-        let mut constants = None;
+        self.groups.iter().try_for_each(Rule::check)?;
+        let mut last = None;
         let mut updates = Vec::with_capacity(gradients.len());
         for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
-            let Some(gradient) = gradient else { continue };
+            let (Some(gradient), Some(rule)) = (gradient, self.groups.get(slot.group)) else {
+                continue;
+            };
             if slot.state.is_none() {
-                slot.state = Some(State::new(&slot.var, names.len(), self.rule.initial_state())?);
+                slot.state = Some(State::new(&slot.var, rule)?);
             }
             let Some(state) = &mut slot.state else { continue };
             state.step += 1;
             // Parameters nearly always are at the same step, and powers are dear beside a small tensor's update.
-            let constants = match constants {
-                Some((step, constants)) if step == state.step => constants,
-                _ => constants.insert((state.step, self.rule.constants(state.step))).1,
+            let constants = match last {
+                Some((key, constants)) if key == (slot.group, state.step) && R::NUMBER_NAMES.is_empty() => {
+                    constants
+                }
+                _ => rule.constants(state.step, &mut state.numbers),
             };
+            last = Some(((slot.group, state.step), constants));
             match &mut state.values {
-                Values::Tensors(values) => composite_step::<R>(&constants, &slot.var, &gradient, values)?,
+                Values::Tensors { values, master } => {
+                    composite_step::<R>(&constants, &slot.var, &gradient, values, master)?;
+                }
                 values => updates.push(pass::Update {
                     var: &slot.var,
                     gradient,
@@ -113,62 +224,60 @@ impl<R: Rule> Engine<R> {
     }
 
     /// Each slot's gradient, contiguous and in memory of its own; or the first error among them.
-    fn checked(&self, gradients: &Gradients) -> Result<Vec<Option<Tensor>>> {
-        let mut found = vec![None; self.slots.len()];
+    fn checked(&self, gradients: &[Option<&Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let written: HashSet<usize> = self.slots.iter().filter_map(|slot| address(&slot.var)).collect();
-        for (name, gradient) in gradients.iter() {
-            let (Some(slot), Some(place)) = self
-                .index
-                .get(name)
-                .map_or((None, None), |&i| (self.slots.get(i), found.get_mut(i)))
-            else {
-                let expected = format!("the name of a parameter that {}::new was given", R::NAME);
-                return Err(Error::config(R::NAME, "gradient", name, expected));
-            };
+        let check = |(slot, gradient): (&Slot, &Option<&Tensor>)| {
+            let Some(gradient) = gradient else { return Ok(None) };
+            let layer = || format!("{} ({})", slot.name, R::NAME);
             if gradient.dims() != slot.var.dims() {
                 let expected = format!("{:?}, the parameter's", slot.var.dims());
-                return Err(Error::shape(
-                    format!("{name} ({})", R::NAME),
-                    "gradient",
-                    expected,
-                    gradient.dims(),
-                ));
+                return Err(Error::shape(layer(), "gradient", expected, gradient.dims()));
             }
             if gradient.dtype() != slot.var.dtype() {
                 return Err(Error::DType {
-                    layer: format!("{name} ({})", R::NAME),
+                    layer: layer(),
                     argument: "gradient",
                     expected: format!("{:?}, the parameter's", slot.var.dtype()),
                     got: gradient.dtype(),
                 });
             }
+            if self.checks_finite {
+                finite::check(&layer(), gradient)?;
+            }
             // A function may hand out a parameter itself as a gradient; it would change while it is read.
-            *place = Some(match address(gradient) {
+            Ok(Some(match address(gradient) {
                 Some(address) if written.contains(&address) => gradient.force_contiguous()?,
                 _ => gradient.contiguous()?,
-            });
-        }
-        Ok(found)
+            }))
+        };
+        self.slots.iter().zip(gradients).map(check).collect()
     }
 
     /// Copies of the state, by parameter and PyTorch's name of it.
     pub(crate) fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut all = Vec::new();
-        for Slot { name, var, state } in &self.slots {
-            let Some(State { step, values }) = state else {
+        let number = |value: f64| Tensor::new(value, &candle_core::Device::Cpu);
+        for slot in &self.slots {
+            let (Some(state), Some(rule)) = (&slot.state, self.groups.get(slot.group)) else {
                 continue;
             };
-            let names = self.rule.state_names();
+            let name = &slot.name;
             if R::COUNTS_STEPS {
-                all.push((
-                    format!("{name}.step"),
-                    Tensor::new(*step as f64, &candle_core::Device::Cpu)?,
-                ));
+                all.push((format!("{name}.step"), number(state.step as f64)?));
             }
-            for (i, state_name) in names.iter().enumerate() {
-                if let Some(tensor) = values.copy(i, var)? {
+            for (number_name, &value) in R::NUMBER_NAMES.iter().zip(&state.numbers) {
+                all.push((format!("{name}.{number_name}"), number(value)?));
+            }
+            for (i, state_name) in rule.state_names().iter().enumerate() {
+                if let Some(tensor) = state.values.copy(i, &slot.var)? {
                     all.push((format!("{name}.{state_name}"), tensor));
                 }
+            }
+            if let Values::Tensors {
+                master: Some(master), ..
+            } = &state.values
+            {
+                all.push((format!("{name}.{}", state::MASTER), master.copy()?));
             }
         }
         Ok(all)
@@ -189,11 +298,16 @@ fn composite_step<R: Rule>(
     var: &Var,
     gradient: &Tensor,
     state: &mut [Tensor],
+    master: &mut Option<Tensor>,
 ) -> Result<()> {
-    let dtype = working_dtype(var.dtype());
-    let parameter = var.as_detached_tensor().to_dtype(dtype)?;
+    let dtype = state::working_dtype(var.dtype());
+    let parameter = state::master_of(var, master.take())?;
     let updated = R::composite(constants, &parameter, &gradient.detach().to_dtype(dtype)?, state)?;
-    Ok(var.set(&updated.to_dtype(var.dtype())?)?)
+    var.set(&updated.to_dtype(var.dtype())?)?;
+    if dtype != var.dtype() {
+        *master = Some(updated);
+    }
+    Ok(())
 }
 
 /// average ← β·average + (1 − β)·value
@@ -213,47 +327,15 @@ pub(crate) fn check_not_negative(rule: &'static str, options: &[(&'static str, f
     }
 }
 
-/// The public face of a rule that is a struct around its [`Engine`].
-macro_rules! optimizer {
-    ($name:ident, $config:ty) => {
-        impl $name {
-            /// A rule for the parameters of a store.
-            ///
-            /// # Errors
-            #[doc = concat!("See [`", stringify!($name), "`].")]
-            pub fn new<P: sconce_core::Parameters + ?Sized>(
-                cfg: &$config,
-                parameters: &P,
-            ) -> sconce_core::Result<Self> {
-                Ok(Self($crate::engine::Engine::new(*cfg, parameters)?))
-            }
-
-            /// A copy of the state: each tensor under its parameter's name and PyTorch's name of it, as in
-            /// `fc1.weight.exp_avg`. Parameters that had no gradient yet have none.
-            ///
-            /// # Errors
-            /// Those of candle's copy.
-            pub fn state(&self) -> sconce_core::Result<Vec<(String, candle_core::Tensor)>> {
-                self.0.state()
-            }
+/// An error unless both decay rates are at least 0 and below 1.
+pub(crate) fn check_betas(rule: &'static str, betas: (f64, f64)) -> Result<()> {
+    for (field, value) in [("betas.0", betas.0), ("betas.1", betas.1)] {
+        if !(0. ..1.).contains(&value) {
+            return Err(Error::config(rule, field, value, "at least 0 and below 1"));
         }
-
-        impl $crate::Optimize for $name {
-            fn step(&mut self, gradients: &sconce_core::Gradients) -> sconce_core::Result<()> {
-                self.0.step(gradients)
-            }
-
-            fn learning_rate(&self) -> f64 {
-                self.0.rule.lr
-            }
-
-            fn set_learning_rate(&mut self, learning_rate: f64) {
-                self.0.rule.lr = learning_rate;
-            }
-        }
-    };
+    }
+    Ok(())
 }
-pub(crate) use optimizer;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,8 +1,15 @@
 //! The rules' numeric loops: one pass over a parameter, its gradient and its state.
 
+mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
+mod asgd;
+mod lion;
+mod nadam;
+mod radam;
 mod rms_prop;
+mod rprop;
 mod sgd;
 
 use crate::engine::{STATES, Slope};

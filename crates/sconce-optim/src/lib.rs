@@ -1,5 +1,6 @@
-//! Optimisers for candle: [`Sgd`] with momentum, [`Adagrad`], [`RmsProp`] and [`Adam`], each step one pass over memory;
-//! [`ProximalL1`] on top of any of them.
+//! Optimisers for candle, each step one pass over memory: [`Sgd`]; [`Adagrad`], [`Adadelta`] and [`RmsProp`]; [`Adam`], with
+//! AdamW's decay too, [`Adamax`], [`NAdam`], [`RAdam`] and [`Lion`]; [`Rprop`] and [`Asgd`]; [`ProximalL1`] on top of any of
+//! them.
 //!
 //! An optimiser is made for the parameters of a [`ParamStore`](sconce_core::ParamStore) or of candle's
 //! [`VarMap`](sconce_core::candle_nn::VarMap), and changes them in place by the gradients that [`backward`](sconce_core::backward) gave.
@@ -30,22 +31,36 @@
 //! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
 //! operations, for `f16` and `bf16` in `f32`.
 
+mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
+mod asgd;
 mod engine;
 #[allow(
     clippy::indexing_slicing,
     reason = "numeric loops over slices of equal length"
 )]
 mod kernels;
+mod lion;
+mod nadam;
 mod optimize;
 mod proximal;
+mod radam;
 mod rms_prop;
+mod rprop;
 mod sgd;
 
+pub use adadelta::{Adadelta, AdadeltaConfig};
 pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
+pub use adamax::{Adamax, AdamaxConfig};
+pub use asgd::{Asgd, AsgdConfig};
+pub use lion::{Lion, LionConfig};
+pub use nadam::{NAdam, NAdamConfig};
 pub use optimize::Optimize;
 pub use proximal::ProximalL1;
+pub use radam::{RAdam, RAdamConfig};
 pub use rms_prop::{RmsProp, RmsPropConfig};
+pub use rprop::{Rprop, RpropConfig};
 pub use sgd::{Sgd, SgdConfig};

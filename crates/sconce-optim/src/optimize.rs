@@ -1,6 +1,6 @@
 //! What a training loop needs of an optimiser.
 
-use sconce_core::{Gradients, Result};
+use sconce_core::{Error, Gradients, Result};
 
 /// An optimiser: it changes the parameters it was made for by their gradients.
 ///
@@ -22,14 +22,45 @@ pub trait Optimize {
     ///
     /// # Errors
     /// A gradient of another shape or element type than its parameter's, or for a parameter that the optimiser wasn't made
-    /// with; a learning rate that is negative or not finite. Then nothing was changed.
+    /// with; an option that is out of range. Then nothing was changed.
     fn step(&mut self, gradients: &Gradients) -> Result<()>;
 
-    /// The factor on each step.
-    fn learning_rate(&self) -> f64;
+    /// The factor on each step, for each group of parameters, in the order in which the groups were added.
+    fn learning_rates(&self) -> Vec<f64>;
 
-    /// Sets the learning rate of the next step.
+    /// Sets the learning rates of the next step.
+    ///
+    /// # Errors
+    /// There isn't one for each group, or one is negative or not finite. Then nothing was changed.
+    fn set_learning_rates(&mut self, learning_rates: &[f64]) -> Result<()>;
+
+    /// The learning rate of the first group, which is that of all parameters unless there are others.
+    fn learning_rate(&self) -> f64 {
+        self.learning_rates().first().copied().unwrap_or(f64::NAN)
+    }
+
+    /// Sets the learning rate of the next step for every group.
     fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// What schedules cycle against the learning rate, for each group: the momentum, or the first of Adam's betas. None for a
+    /// rule that has nothing of the kind.
+    fn momenta(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Sets the momenta of the next step.
+    ///
+    /// # Errors
+    /// The rule has none; there isn't one for each group, or one is out of range. Then nothing was changed.
+    fn set_momenta(&mut self, momenta: &[f64]) -> Result<()> {
+        let given = format!("{momenta:?}");
+        Err(Error::config(
+            "optimiser",
+            "momentum",
+            given,
+            "none, since this one has none",
+        ))
+    }
 }
 
 /// So that what wraps an optimiser takes a boxed one too.
@@ -38,11 +69,23 @@ impl<O: Optimize + ?Sized> Optimize for Box<O> {
         (**self).step(gradients)
     }
 
-    fn learning_rate(&self) -> f64 {
-        (**self).learning_rate()
+    fn learning_rates(&self) -> Vec<f64> {
+        (**self).learning_rates()
+    }
+
+    fn set_learning_rates(&mut self, learning_rates: &[f64]) -> Result<()> {
+        (**self).set_learning_rates(learning_rates)
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         (**self).set_learning_rate(learning_rate);
+    }
+
+    fn momenta(&self) -> Vec<f64> {
+        (**self).momenta()
+    }
+
+    fn set_momenta(&mut self, momenta: &[f64]) -> Result<()> {
+        (**self).set_momenta(momenta)
     }
 }

@@ -3,7 +3,7 @@
 use crate::Optimize;
 use crate::engine::check_not_negative;
 use candle_core::{Tensor, Var};
-use sconce_core::{Error, Gradients, Parameters, Result};
+use sconce_core::{Gradients, NameGlob, Parameters, Result};
 
 const NAME: &str = "ProximalL1";
 
@@ -57,18 +57,12 @@ impl<O: Optimize> ProximalL1<O> {
     /// See [`ProximalL1`].
     pub fn new<P: Parameters + ?Sized>(rule: O, parameters: &P, glob: &str, lambda: f64) -> Result<Self> {
         check_not_negative(NAME, &[("lambda", lambda)])?;
-        let refuse = |problem: String| Error::Glob {
-            glob: glob.to_string(),
-            problem,
-        };
-        let matcher = globset::Glob::new(glob)
-            .map_err(|error| refuse(format!("is not a glob: {}", error.kind())))?
-            .compile_matcher();
+        let glob = NameGlob::new(glob)?;
         // Frozen ones too: they may be trained later.
         let mut shrunk = parameters.named_tensors();
-        shrunk.retain(|(name, _)| matcher.is_match(name));
+        shrunk.retain(|(name, _)| glob.matches(name));
         if shrunk.is_empty() {
-            return Err(refuse("matches no parameter".into()));
+            return Err(glob.matches_no("parameter"));
         }
         Ok(Self { rule, shrunk, lambda })
     }
@@ -92,12 +86,24 @@ impl<O: Optimize> Optimize for ProximalL1<O> {
         Ok(())
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.rule.learning_rate()
+    fn learning_rates(&self) -> Vec<f64> {
+        self.rule.learning_rates()
+    }
+
+    fn set_learning_rates(&mut self, learning_rates: &[f64]) -> Result<()> {
+        self.rule.set_learning_rates(learning_rates)
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.rule.set_learning_rate(learning_rate);
+    }
+
+    fn momenta(&self) -> Vec<f64> {
+        self.rule.momenta()
+    }
+
+    fn set_momenta(&mut self, momenta: &[f64]) -> Result<()> {
+        self.rule.set_momenta(momenta)
     }
 }
 

@@ -1,6 +1,6 @@
 //! RMSProp, plain, centred and with momentum.
 
-use crate::engine::{Engine, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -103,6 +103,22 @@ impl Rule for RmsPropConfig {
         }
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.lr = learning_rate;
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.momentum)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.momentum = momentum;
+    }
+
     fn state_names(&self) -> &'static [&'static str] {
         match (self.momentum > 0., self.centered) {
             (false, false) => &["square_avg"],
@@ -112,7 +128,7 @@ impl Rule for RmsPropConfig {
         }
     }
 
-    fn constants(&self, _step: u64) -> Constants {
+    fn constants(&self, _step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         Constants {
             slope: Slope::new(self.maximize, self.weight_decay),
             lr: self.lr,

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use crate::engine::{Engine, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 use std::fmt::Display;
@@ -113,6 +113,22 @@ impl Rule for SgdConfig {
         }
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.lr = learning_rate;
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.momentum)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.momentum = momentum;
+    }
+
     fn state_names(&self) -> &'static [&'static str] {
         if self.momentum == 0. {
             &[]
@@ -121,7 +137,7 @@ impl Rule for SgdConfig {
         }
     }
 
-    fn constants(&self, step: u64) -> Constants {
+    fn constants(&self, step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         let Self {
             lr,
             momentum,

@@ -9,7 +9,9 @@
 use candle_core::{DType, Device, Tensor};
 use sconce_core::{Init, ParamStore, backward, param};
 use sconce_optim::{
-    Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+    Adadelta, AdadeltaConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax, AdamaxConfig, Asgd,
+    AsgdConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig, RmsProp, RmsPropConfig, Rprop, RpropConfig,
+    Sgd, SgdConfig,
 };
 use sconce_testkit::golden::{Bound, Case, Cases, compare};
 
@@ -22,10 +24,9 @@ const BOUND: Bound = Bound {
 fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
     let number = |name: &str, default: f64| case.config().get(name).map_or(default, |v| v.as_f64().unwrap());
     let flag = |name: &str| case.config().get(name).is_some_and(|v| v.as_bool().unwrap());
-    let beta = |i: usize, default: f64| {
-        case.config()
-            .get("betas")
-            .map_or(default, |v| v[i].as_f64().unwrap())
+    let pair = |name: &str, default: (f64, f64)| {
+        let numbers = case.config().get(name);
+        numbers.map_or(default, |v| (v[0].as_f64().unwrap(), v[1].as_f64().unwrap()))
     };
     match case.kind() {
         "SGD" => {
@@ -43,7 +44,7 @@ fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
             let decoupled = kind == "AdamW";
             let cfg = AdamConfig {
                 lr: number("lr", 1e-3),
-                betas: (beta(0, 0.9), beta(1, 0.999)),
+                betas: pair("betas", (0.9, 0.999)),
                 eps: number("eps", 1e-8),
                 weight_decay: number("weight_decay", if decoupled { 0.01 } else { 0. }),
                 decoupled_weight_decay: decoupled,
@@ -75,6 +76,69 @@ fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
             };
             Box::new(RmsProp::new(&cfg, store).unwrap())
         }
+        "Adadelta" => {
+            let cfg = AdadeltaConfig {
+                lr: number("lr", 1.),
+                rho: number("rho", 0.9),
+                eps: number("eps", 1e-6),
+                weight_decay: number("weight_decay", 0.),
+                maximize: flag("maximize"),
+            };
+            Box::new(Adadelta::new(&cfg, store).unwrap())
+        }
+        "Adamax" => {
+            let cfg = AdamaxConfig {
+                lr: number("lr", 2e-3),
+                betas: pair("betas", (0.9, 0.999)),
+                eps: number("eps", 1e-8),
+                weight_decay: number("weight_decay", 0.),
+                maximize: flag("maximize"),
+            };
+            Box::new(Adamax::new(&cfg, store).unwrap())
+        }
+        "NAdam" => {
+            let cfg = NAdamConfig {
+                lr: number("lr", 2e-3),
+                betas: pair("betas", (0.9, 0.999)),
+                eps: number("eps", 1e-8),
+                weight_decay: number("weight_decay", 0.),
+                momentum_decay: number("momentum_decay", 4e-3),
+                decoupled_weight_decay: flag("decoupled_weight_decay"),
+                maximize: flag("maximize"),
+            };
+            Box::new(NAdam::new(&cfg, store).unwrap())
+        }
+        "RAdam" => {
+            let cfg = RAdamConfig {
+                lr: number("lr", 1e-3),
+                betas: pair("betas", (0.9, 0.999)),
+                eps: number("eps", 1e-8),
+                weight_decay: number("weight_decay", 0.),
+                decoupled_weight_decay: flag("decoupled_weight_decay"),
+                maximize: flag("maximize"),
+            };
+            Box::new(RAdam::new(&cfg, store).unwrap())
+        }
+        "Rprop" => {
+            let cfg = RpropConfig {
+                lr: number("lr", 1e-2),
+                etas: pair("etas", (0.5, 1.2)),
+                step_sizes: pair("step_sizes", (1e-6, 50.)),
+                maximize: flag("maximize"),
+            };
+            Box::new(Rprop::new(&cfg, store).unwrap())
+        }
+        "ASGD" => {
+            let cfg = AsgdConfig {
+                lr: number("lr", 1e-2),
+                lambd: number("lambd", 1e-4),
+                alpha: number("alpha", 0.75),
+                t0: number("t0", 1e6),
+                weight_decay: number("weight_decay", 0.),
+                maximize: flag("maximize"),
+            };
+            Box::new(Asgd::new(&cfg, store).unwrap())
+        }
         kind => panic!("unknown kind {kind}"),
     }
 }
@@ -82,7 +146,7 @@ fn rule(case: Case<'_>, store: &ParamStore) -> Box<dyn Optimize> {
 #[test]
 fn trajectories_are_pytorchs() {
     let cases = Cases::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "optim").unwrap();
-    assert!(cases.len() > 30);
+    assert!(cases.len() > 50);
     for case in cases.iter() {
         let [a, b, w0, c0, trajectory] =
             ["A", "b", "w0", "c0", "trajectory"].map(|name| case.tensor(name).unwrap());

@@ -3,7 +3,9 @@
 use sconce::core::candle_core::Tensor;
 use sconce::core::{Init, Param, ParamStore, backward, param};
 use sconce::optim::{
-    Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+    Adadelta, AdadeltaConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax, AdamaxConfig, Asgd,
+    AsgdConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig, RmsProp, RmsPropConfig, Rprop, RpropConfig,
+    Sgd, SgdConfig,
 };
 
 use super::{Results, Setting, Stop};
@@ -40,6 +42,7 @@ fn start(store: &ParamStore, name: &str, value: &Tensor) -> Result<Param, Stop> 
 /// The rule that a configuration names; an option that it leaves out has PyTorch's default.
 fn rule(setting: &Setting<'_>, store: &ParamStore) -> Result<Box<dyn Optimize>, Stop> {
     let number = |key, default| Ok::<f64, Stop>(setting.optional_number(key)?.unwrap_or(default));
+    let pair = |key, default| Ok::<_, Stop>(setting.optional_numbers(key)?.unwrap_or(default));
     let flag = |key| setting.flag_or(key, false);
     let kind = setting.kind();
     match kind {
@@ -58,7 +61,7 @@ fn rule(setting: &Setting<'_>, store: &ParamStore) -> Result<Box<dyn Optimize>, 
             let decoupled = kind == "AdamW" || flag("decoupled_weight_decay")?;
             let cfg = AdamConfig {
                 lr: setting.number("lr")?,
-                betas: setting.optional_numbers("betas")?.unwrap_or((0.9, 0.999)),
+                betas: pair("betas", (0.9, 0.999))?,
                 eps: number("eps", 1e-8)?,
                 weight_decay: number("weight_decay", if kind == "AdamW" { 0.01 } else { 0.0 })?,
                 decoupled_weight_decay: decoupled,
@@ -89,6 +92,69 @@ fn rule(setting: &Setting<'_>, store: &ParamStore) -> Result<Box<dyn Optimize>, 
                 maximize: flag("maximize")?,
             };
             Ok(Box::new(RmsProp::new(&cfg, store)?))
+        }
+        "Adadelta" => {
+            let cfg = AdadeltaConfig {
+                lr: number("lr", 1.0)?,
+                rho: number("rho", 0.9)?,
+                eps: number("eps", 1e-6)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Adadelta::new(&cfg, store)?))
+        }
+        "Adamax" => {
+            let cfg = AdamaxConfig {
+                lr: number("lr", 2e-3)?,
+                betas: pair("betas", (0.9, 0.999))?,
+                eps: number("eps", 1e-8)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Adamax::new(&cfg, store)?))
+        }
+        "NAdam" => {
+            let cfg = NAdamConfig {
+                lr: number("lr", 2e-3)?,
+                betas: pair("betas", (0.9, 0.999))?,
+                eps: number("eps", 1e-8)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                momentum_decay: number("momentum_decay", 4e-3)?,
+                decoupled_weight_decay: flag("decoupled_weight_decay")?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(NAdam::new(&cfg, store)?))
+        }
+        "RAdam" => {
+            let cfg = RAdamConfig {
+                lr: number("lr", 1e-3)?,
+                betas: pair("betas", (0.9, 0.999))?,
+                eps: number("eps", 1e-8)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                decoupled_weight_decay: flag("decoupled_weight_decay")?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(RAdam::new(&cfg, store)?))
+        }
+        "Rprop" => {
+            let cfg = RpropConfig {
+                lr: number("lr", 1e-2)?,
+                etas: pair("etas", (0.5, 1.2))?,
+                step_sizes: pair("step_sizes", (1e-6, 50.0))?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Rprop::new(&cfg, store)?))
+        }
+        "ASGD" => {
+            let cfg = AsgdConfig {
+                lr: number("lr", 1e-2)?,
+                lambd: number("lambd", 1e-4)?,
+                alpha: number("alpha", 0.75)?,
+                t0: number("t0", 1e6)?,
+                weight_decay: number("weight_decay", 0.0)?,
+                maximize: flag("maximize")?,
+            };
+            Ok(Box::new(Asgd::new(&cfg, store)?))
         }
         _ => Err(Stop::kind(setting)),
     }

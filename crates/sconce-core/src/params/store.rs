@@ -1,6 +1,6 @@
 //! An ordered, seeded store of parameters and buffers.
 
-use super::{Request, current_request, from_candle, reply};
+use super::{NameGlob, Request, current_request, from_candle, reply};
 use crate::random::{self, Generator};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Shape, Tensor, Var};
@@ -214,19 +214,17 @@ impl ParamStore {
     }
 
     fn set_frozen(&self, glob: &str, frozen: bool) -> Result<usize> {
-        let matcher = globset::Glob::new(glob)
-            .map_err(|error| Error::glob(glob, format!("is not a glob: {}", error.kind())))?
-            .compile_matcher();
+        let glob = NameGlob::new(glob)?;
         let entries = self.lock();
         let hits = entries
             .list
             .iter()
-            .filter(|entry| !entry.is_buffer && matcher.is_match(&entry.name));
+            .filter(|entry| !entry.is_buffer && glob.matches(&entry.name));
         let count = hits
             .inspect(|entry| entry.frozen.store(frozen, Ordering::Relaxed))
             .count();
         if count == 0 {
-            return Err(Error::glob(glob, "matches no parameter"));
+            return Err(glob.matches_no("parameter"));
         }
         Ok(count)
     }

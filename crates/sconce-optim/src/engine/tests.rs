@@ -26,11 +26,15 @@ fn kernel_is_composite<R: Rule>(rule: &R) {
                 .collect();
             let mut engine = Engine::new(*rule, &store).unwrap();
             if composite {
-                let count = engine.rule.state_names().len();
+                let count = rule.state_names().len();
                 for slot in &mut engine.slots {
-                    let start = (slot.var.zeros_like().unwrap() + rule.initial_state()).unwrap();
-                    let values = Values::Tensors(vec![start; count]);
-                    slot.state = Some(State { step: 0, values });
+                    let start = |i| (slot.var.zeros_like().unwrap() + rule.initial_state(i)).unwrap();
+                    let values = (0..count).map(start).collect();
+                    slot.state = Some(State {
+                        step: 0,
+                        numbers: rule.initial_numbers(),
+                        values: Values::Tensors { values, master: None },
+                    });
                 }
             }
             for slopes in slopes {

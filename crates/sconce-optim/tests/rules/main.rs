@@ -7,6 +7,8 @@
 )]
 
 mod errors;
+mod groups;
+mod interop;
 mod memory;
 mod options;
 mod state;
@@ -15,7 +17,9 @@ mod steps;
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Gradients, Init, Param, ParamStore, Parameters, Result, backward, param};
 use sconce_optim::{
-    Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+    Adadelta, AdadeltaConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax, AdamaxConfig, Asgd,
+    AsgdConfig, Lion, LionConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig, RmsProp, RmsPropConfig,
+    Rprop, RpropConfig, Sgd, SgdConfig,
 };
 use sconce_testkit::Random;
 use sconce_testkit::property::check_same_bits;
@@ -25,6 +29,7 @@ type State = Vec<(String, Tensor)>;
 /// A rule with the view of its state that its type alone has.
 trait Rule: Optimize {
     fn state(&self) -> Result<State>;
+    fn load_state(&mut self, state: &State) -> Result<()>;
 }
 
 const SGD: SgdConfig = SgdConfig {
@@ -62,6 +67,58 @@ const RMS_PROP: RmsPropConfig = RmsPropConfig {
     maximize: false,
 };
 
+const ADADELTA: AdadeltaConfig = AdadeltaConfig {
+    lr: 1.,
+    rho: 0.8,
+    eps: 1e-3,
+    weight_decay: 0.1,
+    maximize: false,
+};
+const ADAMAX: AdamaxConfig = AdamaxConfig {
+    lr: 0.05,
+    betas: (0.8, 0.9),
+    eps: 1e-8,
+    weight_decay: 0.1,
+    maximize: false,
+};
+const NADAM: NAdamConfig = NAdamConfig {
+    lr: 0.05,
+    betas: (0.8, 0.9),
+    eps: 1e-8,
+    weight_decay: 0.1,
+    momentum_decay: 0.1,
+    decoupled_weight_decay: false,
+    maximize: false,
+};
+const RADAM: RAdamConfig = RAdamConfig {
+    lr: 0.02,
+    betas: (0.8, 0.9),
+    eps: 1e-8,
+    weight_decay: 0.1,
+    decoupled_weight_decay: false,
+    maximize: false,
+};
+const RPROP: RpropConfig = RpropConfig {
+    lr: 0.02,
+    etas: (0.5, 1.2),
+    step_sizes: (1e-6, 0.1),
+    maximize: false,
+};
+const ASGD: AsgdConfig = AsgdConfig {
+    lr: 0.02,
+    lambd: 1e-2,
+    alpha: 0.75,
+    t0: 3.,
+    weight_decay: 0.1,
+    maximize: false,
+};
+const LION: LionConfig = LionConfig {
+    lr: 0.02,
+    betas: (0.8, 0.9),
+    weight_decay: 0.1,
+    maximize: false,
+};
+
 /// `each_rule!(Name, …)`: a configuration of any of these rules, and what is the same for all.
 macro_rules! each_rule {
     ($($rule:ident => $config:ident),*) => {
@@ -77,6 +134,16 @@ macro_rules! each_rule {
                 })
             }
 
+            /// The same with all parameters in a group of their own.
+            fn grouped<P: Parameters>(&self, parameters: &P) -> Box<dyn Rule> {
+                match self {
+                    $(Self::$rule(cfg) => {
+                        let rule = $rule::new(cfg, parameters).unwrap();
+                        Box::new(rule.with_group("*", cfg).unwrap())
+                    }),*
+                }
+            }
+
             fn climbing(&self) -> Self {
                 match *self {
                     $(Self::$rule(cfg) => Self::$rule($config { maximize: true, ..cfg })),*
@@ -88,10 +155,18 @@ macro_rules! each_rule {
             fn state(&self) -> Result<State> {
                 self.state()
             }
+
+            fn load_state(&mut self, state: &State) -> Result<()> {
+                self.load_state(state)
+            }
         })*
     };
 }
-each_rule!(Sgd => SgdConfig, Adam => AdamConfig, Adagrad => AdagradConfig, RmsProp => RmsPropConfig);
+each_rule!(
+    Sgd => SgdConfig, Adam => AdamConfig, Adagrad => AdagradConfig, RmsProp => RmsPropConfig,
+    Adadelta => AdadeltaConfig, Adamax => AdamaxConfig, NAdam => NAdamConfig, RAdam => RAdamConfig,
+    Rprop => RpropConfig, Asgd => AsgdConfig, Lion => LionConfig
+);
 
 impl Config {
     fn rule<P: Parameters>(&self, parameters: &P) -> Box<dyn Rule> {
@@ -189,6 +264,16 @@ const RULES: &[(Config, &[&str])] = &[
         }),
         &["step", "square_avg", "momentum_buffer", "grad_avg"],
     ),
+    (Config::Adadelta(ADADELTA), &["step", "square_avg", "acc_delta"]),
+    (Config::Adamax(ADAMAX), &["step", "exp_avg", "exp_inf"]),
+    (
+        Config::NAdam(NADAM),
+        &["step", "mu_product", "exp_avg", "exp_avg_sq"],
+    ),
+    (Config::RAdam(RADAM), &["step", "exp_avg", "exp_avg_sq"]),
+    (Config::Rprop(RPROP), &["step", "prev", "step_size"]),
+    (Config::Asgd(ASGD), &["step", "eta", "mu", "ax"]),
+    (Config::Lion(LION), &["exp_avg"]),
 ];
 
 /// A store with normal parameters of these sizes, and the parameters.

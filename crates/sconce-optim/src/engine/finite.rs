@@ -1,0 +1,31 @@
+//! Whether a gradient can be stepped by.
+
+use candle_core::{DType, Tensor};
+use sconce_core::{Error, Result};
+
+/// An error that names the first element that is NaN or infinite, and its index.
+pub(super) fn check(layer: &str, gradient: &Tensor) -> Result<()> {
+    if gradient.elem_count() == 0 {
+        return Ok(());
+    }
+    // 0·x is 0 of what is finite, and NaN of all else; a sum of zeros stays one.
+    let probe = (gradient.detach() * 0.)?.sum_all()?.to_dtype(DType::F64)?;
+    if probe.to_scalar::<f64>()? == 0. {
+        return Ok(());
+    }
+    let values = gradient.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let Some((i, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) else {
+        return Ok(());
+    };
+    let mut rest = i;
+    let mut index: Vec<usize> = (gradient.dims().iter().rev())
+        .map(|&dim| {
+            let at = rest % dim;
+            rest /= dim;
+            at
+        })
+        .collect();
+    index.reverse();
+    let value = format!("{value} at {index:?}");
+    Err(Error::config(layer, "gradient", value, "finite numbers"))
+}

@@ -1,0 +1,61 @@
+//! What an update rule is to the engine.
+
+use crate::kernels::Vectorised;
+use candle_core::Tensor;
+use sconce_core::Result;
+
+/// The most state tensors that a rule keeps for a parameter.
+pub(crate) const STATES: usize = 3;
+/// The most numbers that a rule keeps for a parameter beside them.
+pub(crate) const NUMBERS: usize = 2;
+
+/// An update rule: a set of options, and what one step does to one tensor.
+pub(crate) trait Rule: Copy + Send + Sync + 'static {
+    /// What a step depends on besides the tensors, with the loop on the CPU.
+    type Constants: Vectorised;
+    /// The rule's name in errors.
+    const NAME: &'static str;
+    /// Whether the number of steps taken is part of the state.
+    const COUNTS_STEPS: bool;
+    /// The names of what is kept as single numbers, at most [`NUMBERS`].
+    const NUMBER_NAMES: &'static [&'static str] = &[];
+
+    /// An error that names the first option that is out of range.
+    fn check(&self) -> Result<()>;
+
+    fn learning_rate(&self) -> f64;
+
+    fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// What schedules cycle beside the learning rate: the momentum, or the first of Adam's betas.
+    fn momentum(&self) -> Option<f64> {
+        None
+    }
+
+    /// Called only where there is a momentum.
+    fn set_momentum(&mut self, _momentum: f64) {}
+
+    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape.
+    fn state_names(&self) -> &'static [&'static str];
+
+    /// What the elements of state tensor `index` are at first.
+    fn initial_state(&self, _index: usize) -> f64 {
+        0.
+    }
+
+    /// What the kept numbers are at first.
+    fn initial_numbers(&self) -> [f64; NUMBERS] {
+        [0.; NUMBERS]
+    }
+
+    /// The constants of a parameter's step number `step`, counted from 1; moves the kept numbers on.
+    fn constants(&self, step: u64, numbers: &mut [f64; NUMBERS]) -> Self::Constants;
+
+    /// One step from candle operations: gives the parameter's new value and changes the state.
+    fn composite(
+        constants: &Self::Constants,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        state: &mut [Tensor],
+    ) -> candle_core::Result<Tensor>;
+}
