@@ -46,7 +46,7 @@ pub struct Gradients {
     index: HashMap<String, usize>,
     missing: Vec<String>,
     others: HashMap<TensorId, Tensor>,
-    store: GradStore,
+    store: Option<GradStore>,
 }
 
 impl Gradients {
@@ -84,7 +84,58 @@ impl Gradients {
     pub fn of(&self, variable: &Tensor) -> Option<&Tensor> {
         self.others
             .get(&variable.id())
-            .or_else(|| self.store.get(variable))
+            .or_else(|| self.store.as_ref()?.get(variable))
+    }
+
+    /// Gradients that were made by other means than [`backward`], such as averages over several passes, by parameter name;
+    /// `missing` lists the parameters that have none.
+    ///
+    /// # Errors
+    /// A name that is there twice.
+    pub fn from_tensors(
+        gradients: impl IntoIterator<Item = (String, Tensor)>,
+        missing: impl IntoIterator<Item = String>,
+    ) -> Result<Self> {
+        let entries: Vec<_> = gradients.into_iter().collect();
+        let mut index = HashMap::new();
+        for (i, (name, _)) in entries.iter().enumerate() {
+            if index.insert(name.clone(), i).is_some() {
+                return Err(Error::config("Gradients", "name", name, "each name once"));
+            }
+        }
+        Ok(Self {
+            entries,
+            index,
+            missing: missing.into_iter().collect(),
+            others: HashMap::new(),
+            store: None,
+        })
+    }
+
+    /// Replaces a gradient, as clipping does.
+    ///
+    /// # Errors
+    /// No parameter of this name has a gradient; another shape or element type than the present one's.
+    pub fn set(&mut self, name: &str, gradient: Tensor) -> Result<()> {
+        let place = self.index.get(name).and_then(|&i| self.entries.get_mut(i));
+        let Some((_, old)) = place else {
+            let expected = "the name of a parameter that has a gradient";
+            return Err(Error::config("Gradients", "name", name, expected));
+        };
+        if gradient.dims() != old.dims() {
+            let expected = format!("{:?}, the present one's", old.dims());
+            return Err(Error::shape(name, "gradient", expected, gradient.dims()));
+        }
+        if gradient.dtype() != old.dtype() {
+            return Err(Error::DType {
+                layer: name.to_string(),
+                argument: "gradient",
+                expected: format!("{:?}, the present one's", old.dtype()),
+                got: gradient.dtype(),
+            });
+        }
+        *old = gradient;
+        Ok(())
     }
 }
 
@@ -156,6 +207,6 @@ pub fn backward<P: Parameters + ?Sized>(loss: &Tensor, store: &P) -> Result<Grad
         index,
         missing,
         others,
-        store: grads,
+        store: Some(grads),
     })
 }

@@ -47,6 +47,7 @@ mod init;
 pub mod io;
 mod params;
 mod random;
+mod statistics;
 
 pub use device::{best_device, parse_device};
 pub use error::{Error, Result, layer_path};
@@ -56,3 +57,4 @@ pub use half::widened;
 pub use init::{Fan, Init, Nonlinearity};
 pub use params::{Buffer, NameGlob, Param, ParamStore, Parameters, buffer, param};
 pub use random::{Generator, default_generator, manual_seed};
+pub use statistics::{cumulative_statistics, is_cumulative};

@@ -266,7 +266,8 @@ impl BatchNorm {
                 let (mean, var) = batch_stats(&x.detach())?;
                 if let (Some(running), true) = (running, train) {
                     let batches = running.count()?;
-                    let share = self.cfg.momentum.unwrap_or(1. / batches as f64);
+                    let momentum = self.cfg.momentum.filter(|_| !sconce_core::is_cumulative());
+                    let share = momentum.unwrap_or(1. / batches as f64);
                     running.update(&mean, &var, count, share)?;
                 }
                 if cpu::has_kernel(x) {

@@ -1,7 +1,7 @@
 //! What all rules share: groups of parameters, their state by name, and one parallel pass over many tensors.
 
 mod face;
-mod finite;
+pub(crate) mod finite;
 mod load;
 mod pass;
 mod rule;

@@ -5,6 +5,8 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod asgd;
+pub(crate) mod blend;
+pub(crate) mod clip;
 mod lion;
 mod nadam;
 mod radam;

@@ -31,12 +31,19 @@
 //! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
 //! operations, for `f16` and `bf16` in `f32`.
 
+mod accumulate;
 mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
 mod asgd;
+mod average;
+mod batch_norm;
+mod clip;
+mod ema;
 mod engine;
+mod held;
+mod inspect;
 #[allow(
     clippy::indexing_slicing,
     reason = "numeric loops over slices of equal length"
@@ -49,13 +56,20 @@ mod proximal;
 mod radam;
 mod rms_prop;
 mod rprop;
+pub mod schedule;
 mod sgd;
+mod swa;
 
+pub use accumulate::GradientAccumulator;
 pub use adadelta::{Adadelta, AdadeltaConfig};
 pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
 pub use adamax::{Adamax, AdamaxConfig};
 pub use asgd::{Asgd, AsgdConfig};
+pub use batch_norm::update_bn;
+pub use clip::{ClipGradNormConfig, clip_grad_norm, clip_grad_value, grad_norm};
+pub use ema::{Ema, EmaConfig};
+pub use inspect::{GradientCheck, GradientStatistics, NotFinite, check_gradients, gradient_statistics};
 pub use lion::{Lion, LionConfig};
 pub use nadam::{NAdam, NAdamConfig};
 pub use optimize::Optimize;
@@ -64,3 +78,4 @@ pub use radam::{RAdam, RAdamConfig};
 pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use rprop::{Rprop, RpropConfig};
 pub use sgd::{Sgd, SgdConfig};
+pub use swa::{Swa, SwaConfig};

@@ -4,18 +4,29 @@ use candle_core::{DType, Tensor};
 use sconce_core::{Error, Result};
 
 /// An error that names the first element that is NaN or infinite, and its index.
-pub(super) fn check(layer: &str, gradient: &Tensor) -> Result<()> {
+pub(crate) fn check(layer: &str, gradient: &Tensor) -> Result<()> {
+    match first(gradient)? {
+        None => Ok(()),
+        Some((index, value)) => {
+            let value = format!("{value} at {index:?}");
+            Err(Error::config(layer, "gradient", value, "finite numbers"))
+        }
+    }
+}
+
+/// Index and value of the first element that is NaN or infinite.
+pub(crate) fn first(gradient: &Tensor) -> Result<Option<(Vec<usize>, f64)>> {
     if gradient.elem_count() == 0 {
-        return Ok(());
+        return Ok(None);
     }
     // 0·x is 0 of what is finite, and NaN of all else; a sum of zeros stays one.
     let probe = (gradient.detach() * 0.)?.sum_all()?.to_dtype(DType::F64)?;
     if probe.to_scalar::<f64>()? == 0. {
-        return Ok(());
+        return Ok(None);
     }
     let values = gradient.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let Some((i, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) else {
-        return Ok(());
+    let Some((i, &value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) else {
+        return Ok(None);
     };
     let mut rest = i;
     let mut index: Vec<usize> = (gradient.dims().iter().rev())
@@ -26,6 +37,5 @@ pub(super) fn check(layer: &str, gradient: &Tensor) -> Result<()> {
         })
         .collect();
     index.reverse();
-    let value = format!("{value} at {index:?}");
-    Err(Error::config(layer, "gradient", value, "finite numbers"))
+    Ok(Some((index, value)))
 }

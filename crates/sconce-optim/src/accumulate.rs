@@ -1,0 +1,117 @@
+//! One step's gradient from several batches.
+
+use crate::held::Held;
+use crate::kernels::blend::Blend;
+use sconce_core::{Error, Gradients, Result};
+use std::collections::{HashMap, HashSet};
+
+const NAME: &str = "GradientAccumulator";
+
+/// Adds up the gradients of micro-batches to that of the whole batch, for batches that don't fit the memory at once.
+///
+/// g = Σᵢ nᵢ·gᵢ / Σᵢ nᵢ: with gᵢ the gradient of a mean over nᵢ samples, the gradient of the mean over all of them, also
+/// where the micro-batches differ in size. (A loss that isn't a mean over samples, such as one with batch norm before it,
+/// isn't the same on parts of a batch.)
+///
+/// A parameter without a gradient in some of the micro-batches counts as 0 there; one without any is missing from the result.
+/// The sum is kept in memory of its own and added to in place; for half precision in `f32`.
+///
+/// # Errors
+/// `add`: no samples; a gradient of another shape or type than before. `finish`: nothing was added.
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{DType, Device, Tensor};
+/// use sconce_core::{Init, ParamStore, backward, param};
+/// use sconce_optim::GradientAccumulator;
+/// let store = ParamStore::new(DType::F64, &Device::Cpu);
+/// let w = param(&store.builder(), 1, "w", &Init::Const(1.))?;
+/// let loss = |x: &[f64]| (Tensor::new(x, &Device::Cpu)?.broadcast_mul(&w.tensor())?).sqr()?.mean_all();
+/// let whole = backward(&loss(&[1., 2., 3.])?, &store)?;
+///
+/// let mut accumulator = GradientAccumulator::new();
+/// for part in [&[1., 2.][..], &[3.]] {
+///     accumulator.add(&backward(&loss(part)?, &store)?, part.len())?;
+/// }
+/// let gradients = accumulator.finish()?;
+/// let value = |g: &sconce_core::Gradients| g.get("w").unwrap().to_vec1::<f64>();
+/// assert!((value(&gradients)?[0] - value(&whole)?[0]).abs() < 1e-15);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+#[derive(Default)]
+pub struct GradientAccumulator {
+    samples: usize,
+    sums: Vec<(String, Held)>,
+    index: HashMap<String, usize>,
+    missing: Vec<String>,
+}
+
+impl GradientAccumulator {
+    /// With nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the gradient of a mean over so many samples.
+    ///
+    /// # Errors
+    /// See [`GradientAccumulator`]; then nothing was added.
+    pub fn add(&mut self, gradients: &Gradients, samples: usize) -> Result<()> {
+        if samples == 0 {
+            return Err(Error::config(NAME, "samples", 0, "at least 1"));
+        }
+        for (name, gradient) in gradients.iter() {
+            let known = self.index.get(name).and_then(|&i| self.sums.get(i));
+            if let Some((_, sum)) = known {
+                sum.check(&format!("{name} ({NAME})"), "gradient", gradient)?;
+            }
+        }
+        for (name, gradient) in gradients.iter() {
+            let known = self.index.get(name).and_then(|&i| self.sums.get_mut(i));
+            match known {
+                Some((_, sum)) => sum.blend(Blend::Add(samples as f64), gradient)?,
+                None => {
+                    self.index.insert(name.to_string(), self.sums.len());
+                    let sum = Held::multiple(gradient, samples as f64)?;
+                    self.sums.push((name.to_string(), sum));
+                }
+            }
+        }
+        self.missing.extend_from_slice(gradients.missing());
+        self.samples += samples;
+        Ok(())
+    }
+
+    /// How many samples are in it.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The gradient of the mean over all samples; afterwards there is nothing in it.
+    ///
+    /// # Errors
+    /// See [`GradientAccumulator`].
+    pub fn finish(&mut self) -> Result<Gradients> {
+        let all = std::mem::take(self);
+        if all.samples == 0 {
+            return Err(Error::config(
+                NAME,
+                "samples",
+                0,
+                "gradients that were added before",
+            ));
+        }
+        let mut seen: HashSet<String> = all.index.into_keys().collect();
+        let missing: Vec<String> = (all.missing.into_iter())
+            .filter(|name| seen.insert(name.clone()))
+            .collect();
+        let divided = all
+            .sums
+            .into_iter()
+            .map(|(name, sum)| Ok((name, sum.into_divided(all.samples as f64)?)));
+        Gradients::from_tensors(divided.collect::<Result<Vec<_>>>()?, missing)
+    }
+}
+
+#[cfg(test)]
+mod tests;
