@@ -7,6 +7,8 @@ import torch
 
 import act
 import attn
+import average
+import clip
 import conv
 import gnn
 import hf
@@ -15,6 +17,7 @@ import norm
 import optim
 import pool
 import rnn
+import schedule
 import transformer
 import resample
 import vision
@@ -23,6 +26,8 @@ import vision
 FAMILIES = {
     "act": (act.generate, "sconce-nn"),
     "attn": (attn.generate, "sconce-transformer"),
+    "average": (average.generate, "sconce-optim"),
+    "clip": (clip.generate, "sconce-optim"),
     "conv": (conv.generate, "sconce-cnn"),
     "gnn": (gnn.generate, "sconce-gnn"),
     "hf": (hf.generate, "sconce-transformer"),
@@ -31,6 +36,7 @@ FAMILIES = {
     "optim": (optim.generate, "sconce-optim"),
     "pool": (pool.generate, "sconce-cnn"),
     "rnn": (rnn.generate, "sconce-rnn"),
+    "schedule": (schedule.generate, "sconce-optim"),
     "transformer": (transformer.generate, "sconce-transformer"),
     "resample": (resample.generate, "sconce-cnn"),
     "vision": (vision.generate, "sconce-cnn"),

@@ -6,6 +6,8 @@
 
 mod act;
 mod attn;
+mod average;
+mod clip;
 mod conv;
 mod gnn;
 mod hf;
@@ -16,6 +18,7 @@ mod pool;
 mod report;
 mod resample;
 mod rnn;
+mod schedule;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -71,6 +74,8 @@ type Run = fn(&Setting<'_>) -> Result<Results, Stop>;
 const FAMILIES: &[(&str, Run)] = &[
     ("act", act::run),
     ("attn", attn::run),
+    ("average", average::run),
+    ("clip", clip::run),
     ("conv", conv::run),
     ("gnn", gnn::run),
     ("hf", hf::run),
@@ -79,6 +84,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("optim", optim::run),
     ("pool", pool::run),
     ("rnn", rnn::run),
+    ("schedule", schedule::run),
     ("transformer", transformer::run),
     ("resample", resample::run),
     ("vision", vision::run),

@@ -57,6 +57,18 @@ impl<'a> Setting<'a> {
         self.case.kind()
     }
 
+    /// The configuration, for a runner that sees to it itself that nothing in it is passed over.
+    pub(super) fn config(&self) -> &'a Value {
+        let config = self.case.config();
+        let keys = config
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.clone());
+        self.read.borrow_mut().extend(keys);
+        config
+    }
+
     /// Marks options that say nothing for this kind.
     pub(super) fn ignore(&self, keys: &[&str]) {
         self.read

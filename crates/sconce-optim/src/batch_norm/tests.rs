@@ -82,7 +82,7 @@ fn after_an_error_the_statistics_are_those_from_before() {
             .to_string()
     };
     assert_eq!(error(vec![]), "update_bn: batches is 0, expected at least 1");
-    assert_eq!(error([batches(), vec![broken()]].concat_all()), "broken");
+    assert_eq!(error(batches().into_iter().chain([broken()]).collect()), "broken");
     assert_eq!(norm.values(), before);
     idle.forward(&batches().swap_remove(0).unwrap()).unwrap();
     assert_eq!(
@@ -90,16 +90,6 @@ fn after_an_error_the_statistics_are_those_from_before() {
         "update_bn: norm is idle, expected that forward runs it in training mode"
     );
     assert_eq!(norm.values(), before);
-}
-
-trait ConcatAll<T> {
-    fn concat_all(self) -> Vec<T>;
-}
-
-impl<T> ConcatAll<T> for [Vec<T>; 2] {
-    fn concat_all(self) -> Vec<T> {
-        self.into_iter().flatten().collect()
-    }
 }
 
 #[test]
