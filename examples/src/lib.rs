@@ -13,6 +13,7 @@ pub mod shapes;
 pub use draws::{Draws, seed_for};
 pub use error::{Failure, Result, run};
 
+use sconce::optim::schedule::WarmUpCosine;
 use sconce::train::Position;
 use std::fmt::Display;
 use std::io::Write;
@@ -110,12 +111,7 @@ pub fn in_range(flag: &str, value: usize, range: RangeInclusive<usize>) -> Resul
 /// A schedule of the learning rate: the product of a rise from 0 to `lr` over the first tenth of the run and a cosine's fall
 /// from `lr` to 0 over all of it. The highest is 0.976 times `lr`.
 pub fn warm_up_then_cosine(lr: f64) -> impl Fn(&Position) -> f64 {
-    move |at| {
-        let done = (at.step + 1) as f64 / at.steps as f64;
-        let up = (done / 0.1).min(1.);
-        let down = 0.5 * (1. + (std::f64::consts::PI * done).cos());
-        lr * up * down
-    }
+    move |at| WarmUpCosine::new(at.steps as u64).lr(lr, at.step as u64)
 }
 
 /// Where a picture of this name goes: into the folder, if one was asked for, which is made where there is none.

@@ -143,6 +143,29 @@ class Adam:
         return {f"tensor {i} after a step": self.parameters[i] for i in (0, last)}
 
 
+class Clip:
+    """The bound goes down with every step, so that each has something to clip."""
+
+    def __init__(self, count, size):
+        self.parameters = [torch.nn.Parameter(values((size,), 10 + i)) for i in range(count)]
+        for i, parameter in enumerate(self.parameters):
+            parameter.grad = values((size,), 5 + i)
+        self.max_norm = 500.0
+
+    def clip(self):
+        return torch.nn.utils.clip_grad_norm_(self.parameters, self.max_norm, foreach=True)
+
+    def step(self):
+        self.max_norm *= 0.999
+        self.clip()
+
+    def results(self):
+        results = {"norm before": self.clip().reshape(1)}
+        for i in (0, len(self.parameters) - 1):
+            results[f"gradient {i} after"] = self.parameters[i].grad
+        return results
+
+
 ROWS = {
     "lenet": lenet,
     "linear": linear,
@@ -150,6 +173,7 @@ ROWS = {
     "softmax": softmax,
     "adam": lambda _: Adam(10, 1_000_000),
     "adam-small": lambda _: Adam(2000, 5000),
+    "clip": lambda _: Clip(10, 1_000_000),
     "products": products,
 }
 

@@ -1,6 +1,6 @@
 """Learning-rate schedules: the rates, and the momenta where a schedule cycles them, of the first 100 steps.
 
-`lr` is [steps, groups], `momentum` likewise; a plateau's metric is `metric`. A function is given by its name in FUNCTIONS.
+`lr` is [steps, groups], `momentum` likewise; a plateau's metric is `in.metric`. A function is given by its name in FUNCTIONS.
 """
 
 import math
@@ -212,6 +212,6 @@ def generate():
         if momenta[0][0] is not None:
             tensors["momentum"] = torch.tensor(momenta)
         if plateau:
-            tensors["metric"] = metric
+            tensors["in.metric"] = metric
         cases.add(config, **tensors)
     return cases

@@ -47,4 +47,4 @@ pub use history::{EpochRecord, History, Scores};
 pub use metric::{Accumulator, Accuracy, MeanIou, Metric};
 pub use report::Progress;
 pub use sconce_core::candle_core;
-pub use trainer::{FitConfig, MissingGradients, Position, Trainer, Turn, Validation};
+pub use trainer::{Every, FitConfig, MissingGradients, Position, Trainer, Turn, Validation};

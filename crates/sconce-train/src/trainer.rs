@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod losses;
+mod pace;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -9,9 +10,12 @@ use crate::report::{Progress, Report};
 use crate::{Callback, EpochRecord, Error, History, Metric, Result, Scores};
 use candle_core::{Device, ModuleT, Tensor};
 use losses::Losses;
+pub use pace::Every;
+use pace::Pace;
 use sconce_core::{Parameters, no_grad};
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use sconce_optim::Optimize;
+use sconce_optim::schedule::{ReduceLrOnPlateauConfig, Schedule};
 use std::ops::ControlFlow;
 use std::time::Instant;
 pub use turn::Turn;
@@ -81,7 +85,7 @@ pub struct Position {
     pub steps: usize,
 }
 
-type Schedule<'a> = Box<dyn Fn(&Position) -> f64 + 'a>;
+type Rate<'a> = Box<dyn Fn(&Position) -> f64 + 'a>;
 type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a>;
 
 /// Trains a model, evaluates it and predicts with it.
@@ -116,7 +120,8 @@ pub struct Trainer<'a> {
     training_loss: Option<Loss<'a>>,
     turns: Vec<Turn<'a>>,
     metrics: Vec<Box<dyn Metric + 'a>>,
-    schedule: Option<Schedule<'a>>,
+    schedule: Option<Rate<'a>>,
+    paces: Vec<Pace<'a>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
@@ -140,6 +145,7 @@ impl<'a> Trainer<'a> {
             turns: Vec::new(),
             metrics: Vec::new(),
             schedule: None,
+            paces: Vec::new(),
             callbacks: Vec::new(),
         }
     }
@@ -204,6 +210,51 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Has the optimiser's rates go by a schedule, one step of it after every batch or every epoch. Several multiply, as in
+    /// PyTorch; each goes on from one [`fit`](Self::fit) to the next.
+    ///
+    /// # Errors
+    /// The schedule's options are out of range, or it cycles momenta that the optimiser doesn't have.
+    ///
+    /// # Example
+    /// ```
+    /// # use sconce_core::candle_core::{DType, Device, Tensor};
+    /// # use sconce_core::{Init, ParamStore, param};
+    /// # use sconce_data::TensorDataset;
+    /// use sconce_optim::schedule::{LinearLr, StepLr};
+    /// use sconce_optim::{Sgd, SgdConfig};
+    /// use sconce_train::{Every, FitConfig, Progress, Trainer};
+    /// # let store = ParamStore::new(DType::F64, &Device::Cpu);
+    /// # let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.))?;
+    /// # let x = Tensor::ones((8, 1), DType::F64, &Device::Cpu)?;
+    /// # let data = TensorDataset::new(&x, &x)?;
+    /// # let model = |x: &Tensor| x.matmul(&w.tensor());
+    /// # let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+    /// let sgd = Sgd::new(&SgdConfig { lr: 0.1, ..SgdConfig::default() }, &store)?;
+    /// let mut trainer = Trainer::new(model, &store, Box::new(sgd), loss)
+    ///     .with_scheduler(LinearLr::default(), Every::Batch)?
+    ///     .with_scheduler(StepLr::new(1), Every::Epoch)?;
+    /// let cfg = FitConfig { progress: Progress::Quiet, ..FitConfig::new(3, 2) };
+    /// let history = trainer.fit(&data, &cfg)?;
+    /// assert!((history.epochs[2].learning_rate - 0.001).abs() < 1e-15);
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn with_scheduler(mut self, schedule: impl Schedule + 'a, every: Every) -> Result<Self> {
+        let pace = Pace::schedule(schedule, every, self.optimizer.as_mut())?;
+        self.paces.push(pace);
+        Ok(self)
+    }
+
+    /// Lowers the optimiser's rates when the loss, that of the validation where there is one, stops falling from epoch to epoch.
+    ///
+    /// # Errors
+    /// An option is out of range.
+    pub fn with_plateau(mut self, cfg: &ReduceLrOnPlateauConfig) -> Result<Self> {
+        let pace = Pace::plateau(cfg, self.optimizer.as_ref())?;
+        self.paces.push(pace);
+        Ok(self)
+    }
+
     /// Trains on a data set.
     ///
     /// # Errors
@@ -258,7 +309,7 @@ impl<'a> Trainer<'a> {
         let mut history = History::default();
         for epoch in 0..cfg.epochs {
             let start = Instant::now();
-            let (train_loss, turns) = self.train_epoch(epoch, loader, cfg, report)?;
+            let (train_loss, turns, learning_rate) = self.train_epoch(epoch, loader, cfg, report)?;
             let validation = match validation {
                 Some(set) => Some(self.scores(set, cfg.batch_size, "validation")?),
                 None => None,
@@ -268,9 +319,12 @@ impl<'a> Trainer<'a> {
                 train_loss,
                 turns,
                 validation,
-                learning_rate: self.optimizer.learning_rate(),
+                learning_rate,
                 seconds: start.elapsed().as_secs_f64(),
             };
+            for pace in &mut self.paces {
+                pace.after_epoch(&record, self.optimizer.as_mut())?;
+            }
             report.epoch_end(&record);
             let mut next = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
@@ -330,12 +384,13 @@ impl<'a> Trainer<'a> {
         loader: &Loader<&dyn Dataset>,
         cfg: &FitConfig<'_>,
         report: &Report,
-    ) -> Result<(f64, Vec<(&'static str, f64)>)> {
+    ) -> Result<(f64, Vec<(&'static str, f64)>, f64)> {
         let device = self.device();
         let steps = loader.num_batches();
         let mut losses = Losses::new(epoch, &device);
         let mut turns: Vec<_> = self.turns.iter().map(|_| Losses::new(epoch, &device)).collect();
         let mut bar = report.epoch(epoch + 1);
+        let mut learning_rate = self.optimizer.learning_rate();
         for (i, batch) in loader.epoch(epoch as u64).enumerate() {
             let (x, target) = batch?;
             let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
@@ -365,13 +420,17 @@ impl<'a> Trainer<'a> {
             for (turn, losses) in self.turns.iter_mut().zip(&mut turns) {
                 losses.push(&turn.take(&x, &target, first, cfg, report)?, samples)?;
             }
+            learning_rate = self.optimizer.learning_rate();
+            for pace in &mut self.paces {
+                pace.after_batch(self.optimizer.as_mut())?;
+            }
             bar.step(|| losses.mean());
         }
         let names = self.turns.iter().map(|turn| turn.name);
         let turns = names
             .zip(turns)
             .map(|(name, losses)| Ok((name, losses.finish()?)));
-        Ok((losses.finish()?, turns.collect::<Result<_>>()?))
+        Ok((losses.finish()?, turns.collect::<Result<_>>()?, learning_rate))
     }
 
     fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {

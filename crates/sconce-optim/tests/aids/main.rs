@@ -79,7 +79,7 @@ fn schedules_are_pytorchs() {
             momenta.push(Tensor::new(rule.momenta(), &Device::Cpu).unwrap());
         };
         if case.kind() == "ReduceLROnPlateau" {
-            let metric = case.tensor("metric").unwrap().to_vec1::<f64>().unwrap();
+            let metric = case.tensor("in.metric").unwrap().to_vec1::<f64>().unwrap();
             let cfg = make::plateau(case.config()).unwrap();
             let mut plateau = ReduceLrOnPlateau::new(&cfg, &rule).unwrap();
             note(&rule);

@@ -379,3 +379,52 @@ fn a_turn_without_gradients_is_refused_and_its_loss_is_reported() {
     let history = run(&|| v.tensor().sqr()?.sum_all()).unwrap();
     assert_eq!(history.epochs[0].turns, [("second", (1. + 0.8f64.powi(2)) / 2.)]);
 }
+
+#[test]
+fn schedules_go_by_batches_and_by_epochs() {
+    use sconce_optim::schedule::{ExponentialLr, StepLr};
+    let (data, (store, w, b)) = (line(12), store());
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let mut trainer = Trainer::new(model, &store, sgd(&store, 0.1), squares)
+        .with_scheduler(ExponentialLr::new(0.5), Every::Batch)
+        .and_then(|trainer| trainer.with_scheduler(StepLr::new(2), Every::Epoch))
+        .unwrap();
+    let rates = |history: History| history.epochs.iter().map(|e| e.learning_rate).collect::<Vec<_>>();
+    // Three batches an epoch; the rate is that of the last of them. A second run goes on.
+    let mut ours = rates(trainer.fit(&data, &quiet(2, 4)).unwrap());
+    ours.extend(rates(trainer.fit(&data, &quiet(1, 4)).unwrap()));
+    let expected = [(2, 0.1), (5, 0.1), (8, 0.01)].map(|(halved, lr)| lr * 0.5f64.powi(halved));
+    for (ours, expected) in ours.iter().zip(expected) {
+        assert!((ours - expected).abs() < 1e-12, "{ours} {expected}");
+    }
+    assert!(
+        Trainer::new(model, &store, sgd(&store, 0.1), squares)
+            .with_scheduler(StepLr::new(0), Every::Batch)
+            .is_err()
+    );
+}
+
+#[test]
+fn a_plateau_watches_the_validation() {
+    use sconce_optim::schedule::ReduceLrOnPlateauConfig;
+    let (data, (store, w, b)) = (line(12), store());
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let cfg = ReduceLrOnPlateauConfig {
+        patience: 0,
+        threshold: 1.,
+        ..ReduceLrOnPlateauConfig::default()
+    };
+    let mut trainer = Trainer::new(model, &store, sgd(&store, 0.1), squares)
+        .with_plateau(&cfg)
+        .unwrap();
+    let validated = FitConfig {
+        validation: Validation::Set(&data),
+        ..quiet(3, 4)
+    };
+    let history = trainer.fit(&data, &validated).unwrap();
+    // By a threshold of 1 nothing counts as better, not even the first value.
+    let rates: Vec<f64> = history.epochs.iter().map(|e| e.learning_rate).collect();
+    for (ours, expected) in rates.iter().zip([0.1, 0.01, 0.001]) {
+        assert!((ours - expected).abs() < 1e-12, "{rates:?}");
+    }
+}

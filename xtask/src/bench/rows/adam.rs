@@ -29,7 +29,18 @@ struct Update {
     rule: Adam,
 }
 
-struct Tensors(Vec<(String, Var)>);
+/// Parameters without a model.
+pub(crate) struct Tensors(Vec<(String, Var)>);
+
+impl Tensors {
+    pub(crate) fn new(count: usize, size: usize) -> Result<Self> {
+        let mut parameters = Vec::new();
+        for i in 0..count {
+            parameters.push((format!("{i}"), Var::from_tensor(&inputs::tensor(size, 10 + i)?)?));
+        }
+        Ok(Self(parameters))
+    }
+}
 
 impl Parameters for Tensors {
     fn named_parameters(&self) -> Vec<(String, Var)> {
@@ -45,16 +56,12 @@ fn start(shape: &[usize]) -> Result<Box<dyn Work>> {
     let &[count, size] = shape else {
         return wrong_shape("adam", shape);
     };
-    let mut parameters = Vec::new();
-    for i in 0..count {
-        parameters.push((format!("{i}"), Var::from_tensor(&inputs::tensor(size, 10 + i)?)?));
-    }
+    let parameters = Tensors::new(count, size)?;
     let gradients = (0..count)
         .map(|i| inputs::tensor(size, 5 + i))
         .collect::<std::result::Result<_, _>>()?;
-    let outputs: Vec<&Tensor> = parameters.iter().map(|(_, var)| var.as_tensor()).collect();
+    let outputs: Vec<&Tensor> = parameters.0.iter().map(|(_, var)| var.as_tensor()).collect();
     let loss = pull_all(&outputs, gradients)?;
-    let parameters = Tensors(parameters);
     let gradients = backward(&loss, &parameters)?;
     let rule = Adam::new(&AdamConfig::default(), &parameters)?;
     Ok(Box::new(Update {

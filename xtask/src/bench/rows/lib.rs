@@ -8,6 +8,7 @@ pub mod inputs;
 pub mod worker;
 
 mod adam;
+mod clip;
 mod layer;
 mod layernorm;
 mod lenet;
@@ -55,6 +56,7 @@ pub const ROWS: &[Row] = &[
     softmax::ROW,
     adam::FEW_LARGE,
     adam::MANY_SMALL,
+    clip::ROW,
     products::ROW,
 ];
 

@@ -1,0 +1,55 @@
+//! Schedules at their pace.
+
+use crate::EpochRecord;
+use sconce_core::Result;
+use sconce_optim::Optimize;
+use sconce_optim::schedule::{ReduceLrOnPlateau, ReduceLrOnPlateauConfig, Schedule, Scheduler};
+
+/// When a step of a schedule is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// After each batch.
+    Batch,
+    /// After each epoch.
+    Epoch,
+}
+
+/// What changes an optimiser's rates, and when.
+pub(super) enum Pace<'a> {
+    Schedule(Scheduler<Box<dyn Schedule + 'a>>, Every),
+    Plateau(ReduceLrOnPlateau),
+}
+
+impl<'a> Pace<'a> {
+    pub(super) fn schedule(
+        schedule: impl Schedule + 'a,
+        every: Every,
+        rule: &mut (dyn Optimize + 'a),
+    ) -> Result<Self> {
+        let schedule: Box<dyn Schedule + 'a> = Box::new(schedule);
+        Ok(Self::Schedule(Scheduler::new(schedule, rule)?, every))
+    }
+
+    pub(super) fn plateau(cfg: &ReduceLrOnPlateauConfig, rule: &(dyn Optimize + 'a)) -> Result<Self> {
+        Ok(Self::Plateau(ReduceLrOnPlateau::new(cfg, rule)?))
+    }
+
+    pub(super) fn after_batch(&mut self, rule: &mut (dyn Optimize + 'a)) -> Result<()> {
+        match self {
+            Self::Schedule(scheduler, Every::Batch) => scheduler.step(rule),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn after_epoch(&mut self, record: &EpochRecord, rule: &mut (dyn Optimize + 'a)) -> Result<()> {
+        match self {
+            Self::Schedule(scheduler, Every::Epoch) => scheduler.step(rule),
+            Self::Schedule(_, Every::Batch) => Ok(()),
+            Self::Plateau(plateau) => {
+                let validation = record.validation.as_ref().map(|scores| scores.loss);
+                plateau.step(validation.unwrap_or(record.train_loss), rule)?;
+                Ok(())
+            }
+        }
+    }
+}
