@@ -22,6 +22,11 @@
 //! # Ok::<(), sconce_core::Error>(())
 //! ```
 //!
+//! # Around the step
+//! [`schedule`]: learning rates over a run. [`clip_grad_norm`] and [`clip_grad_value`] shorten gradients,
+//! [`GradientAccumulator`] adds up those of micro-batches, [`Ema`] and [`Swa`] average the parameters, and
+//! [`check_gradients`] and [`gradient_statistics`] look at what there is.
+//!
 //! # State
 //! A rule owns its state, such as Adam's moments: it is made at a parameter's first gradient, in the parameter's element
 //! type, and listed by `state` under PyTorch's names. A parameter without a gradient is skipped and has none.
