@@ -92,6 +92,18 @@ impl Gradients {
     ///
     /// # Errors
     /// A name that is there twice.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_core::{Gradients, candle_core::{Device, Tensor}};
+    /// let g = Tensor::new(&[1f32, 2.], &Device::Cpu)?;
+    /// let named = |name: &str| (name.to_string(), g.clone());
+    /// let gradients = Gradients::from_tensors([named("w")], ["b".to_string()])?;
+    /// assert_eq!((gradients.len(), gradients.missing()), (1, &["b".to_string()][..]));
+    /// let error = Gradients::from_tensors([named("w"), named("w")], []).unwrap_err();
+    /// assert_eq!(error.to_string(), "Gradients: name is w, expected each name once");
+    /// # Ok::<(), sconce_core::Error>(())
+    /// ```
     pub fn from_tensors(
         gradients: impl IntoIterator<Item = (String, Tensor)>,
         missing: impl IntoIterator<Item = String>,
@@ -116,6 +128,17 @@ impl Gradients {
     ///
     /// # Errors
     /// No parameter of this name has a gradient; another shape or element type than the present one's.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_core::{Gradients, candle_core::{Device, Tensor}};
+    /// let g = Tensor::new(&[1f32, 2.], &Device::Cpu)?;
+    /// let mut gradients = Gradients::from_tensors([("w".to_string(), g.clone())], [])?;
+    /// gradients.set("w", (&g * 10.)?)?;
+    /// assert_eq!(gradients.get("w").unwrap().to_vec1::<f32>()?, [10., 20.]);
+    /// assert!(gradients.set("v", g.clone()).is_err() && gradients.set("w", g.reshape((2, 1))?).is_err());
+    /// # Ok::<(), sconce_core::Error>(())
+    /// ```
     pub fn set(&mut self, name: &str, gradient: Tensor) -> Result<()> {
         let place = self.index.get(name).and_then(|&i| self.entries.get_mut(i));
         let Some((_, old)) = place else {
