@@ -1,7 +1,7 @@
 //! Gradients: a scope without them, and a backward pass that names them.
 
 use crate::function::sink;
-use crate::params::Parameters;
+use crate::params::{NameGlob, Parameters};
 use crate::{Error, Result};
 use candle_core::{Tensor, TensorId, backprop::GradStore};
 use std::cell::Cell;
@@ -122,6 +122,48 @@ impl Gradients {
             others: HashMap::new(),
             store: None,
         })
+    }
+
+    /// The gradients of the parameters whose name matches a [`NameGlob`](crate::NameGlob), for a rule that isn't for all of
+    /// them; see [`Parameters::only`].
+    ///
+    /// # Errors
+    /// The glob is malformed, or matches no parameter.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_core::{Gradients, candle_core::{Device, Tensor}};
+    /// let g = Tensor::new(&[1f32, 2.], &Device::Cpu)?;
+    /// let named = |name: &str| (name.to_string(), g.clone());
+    /// let gradients = Gradients::from_tensors([named("fc.weight"), named("fc.bias")], [])?;
+    /// assert!(gradients.only("*.bias")?.get("fc.bias").is_some());
+    /// assert!(gradients.except("*.bias")?.get("fc.bias").is_none());
+    /// # Ok::<(), sconce_core::Error>(())
+    /// ```
+    pub fn only(&self, glob: &str) -> Result<Self> {
+        self.choose(glob, true)
+    }
+
+    /// The gradients of the parameters whose name doesn't match.
+    ///
+    /// # Errors
+    /// Those of [`only`](Self::only).
+    pub fn except(&self, glob: &str) -> Result<Self> {
+        self.choose(glob, false)
+    }
+
+    fn choose(&self, glob: &str, matching: bool) -> Result<Self> {
+        let glob = NameGlob::new(glob)?;
+        let names = self.entries.iter().map(|(name, _)| name).chain(&self.missing);
+        if !names.into_iter().any(|name| glob.matches(name)) {
+            return Err(glob.matches_no("parameter"));
+        }
+        let entries = self
+            .entries
+            .iter()
+            .filter(|(name, _)| glob.matches(name) == matching);
+        let missing = self.missing.iter().filter(|name| glob.matches(name) == matching);
+        Self::from_tensors(entries.cloned(), missing.cloned())
     }
 
     /// Replaces a gradient, as clipping does.

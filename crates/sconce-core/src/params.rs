@@ -1,12 +1,14 @@
 //! Named parameters: how layers ask for them, and the store that holds them.
 
 mod name_glob;
+mod selection;
 mod store;
 
 use crate::{Init, Result, graph, is_grad_enabled, random};
 use candle_core::{DType, Shape, Tensor, TensorId, Var};
 use candle_nn::{VarBuilder, VarMap};
 pub use name_glob::NameGlob;
+pub use selection::Selection;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,28 @@ pub trait Parameters {
 
     /// Parameters, frozen ones too, and buffers: all that a model file holds, in a fixed order.
     fn named_tensors(&self) -> Vec<(String, Var)>;
+
+    /// Those whose name matches a [`NameGlob`], for a rule that isn't for all of them; see [`Gradients::only`](crate::Gradients::only).
+    ///
+    /// # Errors
+    /// The glob is malformed or matches nothing.
+    fn only(&self, glob: &str) -> Result<Selection<'_, Self>>
+    where
+        Self: Sized,
+    {
+        Selection::new(self, glob, true)
+    }
+
+    /// Those whose name doesn't match.
+    ///
+    /// # Errors
+    /// Those of [`only`](Self::only).
+    fn except(&self, glob: &str) -> Result<Selection<'_, Self>>
+    where
+        Self: Sized,
+    {
+        Selection::new(self, glob, false)
+    }
 }
 
 impl Parameters for ParamStore {

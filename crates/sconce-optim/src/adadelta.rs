@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -72,6 +72,7 @@ pub(crate) struct Constants {
 
 impl Rule for AdadeltaConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Adadelta";
     const COUNTS_STEPS: bool = true;
 
@@ -98,7 +99,7 @@ impl Rule for AdadeltaConfig {
         self.lr = learning_rate;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["square_avg", "acc_delta"]
     }
 

@@ -1,6 +1,6 @@
 //! AdaGrad.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -78,6 +78,7 @@ pub(crate) struct Constants {
 
 impl Rule for AdagradConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Adagrad";
     const COUNTS_STEPS: bool = true;
 
@@ -102,7 +103,7 @@ impl Rule for AdagradConfig {
         self.lr = learning_rate;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["sum"]
     }
 

@@ -1,6 +1,8 @@
 //! Adam, with AMSGrad and AdamW's decoupled weight decay.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -102,6 +104,7 @@ pub(crate) struct Constants {
 
 impl Rule for AdamConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Adam";
     const COUNTS_STEPS: bool = true;
 
@@ -133,7 +136,7 @@ impl Rule for AdamConfig {
         self.betas.0 = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         match self.amsgrad {
             true => &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
             false => &["exp_avg", "exp_avg_sq"],

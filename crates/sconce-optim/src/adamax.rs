@@ -1,6 +1,8 @@
 //! Adamax.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -74,6 +76,7 @@ pub(crate) struct Constants {
 
 impl Rule for AdamaxConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Adamax";
     const COUNTS_STEPS: bool = true;
 
@@ -105,7 +108,7 @@ impl Rule for AdamaxConfig {
         self.betas.0 = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg", "exp_inf"]
     }
 

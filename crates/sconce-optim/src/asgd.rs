@@ -1,6 +1,6 @@
 //! ASGD: stochastic descent whose steps shrink, with the average of where it has been.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -82,6 +82,7 @@ pub(crate) struct Constants {
 
 impl Rule for AsgdConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Asgd";
     const COUNTS_STEPS: bool = true;
     const NUMBER_NAMES: &'static [&'static str] = &["eta", "mu"];
@@ -111,7 +112,7 @@ impl Rule for AsgdConfig {
         self.lr = learning_rate;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["ax"]
     }
 

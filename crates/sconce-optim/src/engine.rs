@@ -11,6 +11,7 @@ mod state;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Storage, Tensor, Var};
 pub(crate) use face::optimizer;
+pub(crate) use pass::{Elementwise, Whole};
 pub(crate) use rule::{NUMBERS, Rule, STATES};
 use sconce_core::{Error, Gradients, NameGlob, Parameters, Result};
 pub(crate) use slope::Slope;
@@ -37,6 +38,9 @@ struct Slot {
 
 impl<R: Rule> Engine<R> {
     pub(crate) fn new<P: Parameters + ?Sized>(rule: R, parameters: &P) -> Result<Self> {
+        for (name, var) in parameters.named_parameters() {
+            R::check_parameter(&name, var.dims())?;
+        }
         // All of them, since what is frozen now may be trained later.
         Self::of(rule, parameters.named_tensors(), true)
     }
@@ -92,12 +96,16 @@ impl<R: Rule> Engine<R> {
         rule.check()?;
         let glob = NameGlob::new(glob)?;
         let group = self.groups.len();
-        let (mut hits, names) = (Vec::new(), rule.state_names());
+        let mut hits = Vec::new();
         for (i, slot) in self.slots.iter().enumerate() {
             if !glob.matches(&slot.name) {
                 continue;
             }
-            let old = self.groups.get(slot.group).map_or(names, Rule::state_names);
+            let names = rule.state_names(slot.var.rank());
+            let old = self
+                .groups
+                .get(slot.group)
+                .map_or(names, |old| old.state_names(slot.var.rank()));
             if slot.state.is_some() && old != names {
                 let expected = format!("options that keep {old:?}, as {} has them already", slot.name);
                 return Err(Error::config(R::NAME, "group", format!("{names:?}"), expected));
@@ -220,7 +228,7 @@ impl<R: Rule> Engine<R> {
                 }),
             }
         }
-        pass::run::<R>(updates)
+        <R::Pass as pass::Pass<R>>::run(updates)
     }
 
     /// Each slot's gradient, contiguous and in memory of its own; or the first error among them.
@@ -228,6 +236,7 @@ impl<R: Rule> Engine<R> {
         let written: HashSet<usize> = self.slots.iter().filter_map(|slot| address(&slot.var)).collect();
         let check = |(slot, gradient): (&Slot, &Option<&Tensor>)| {
             let Some(gradient) = gradient else { return Ok(None) };
+            R::check_parameter(&slot.name, slot.var.dims())?;
             let layer = || format!("{} ({})", slot.name, R::NAME);
             if gradient.dims() != slot.var.dims() {
                 let expected = format!("{:?}, the parameter's", slot.var.dims());
@@ -268,7 +277,7 @@ impl<R: Rule> Engine<R> {
             for (number_name, &value) in R::NUMBER_NAMES.iter().zip(&state.numbers) {
                 all.push((format!("{name}.{number_name}"), number(value)?));
             }
-            for (i, state_name) in rule.state_names().iter().enumerate() {
+            for (i, state_name) in rule.state_names(slot.var.rank()).iter().enumerate() {
                 if let Some(tensor) = state.values.copy(i, &slot.var)? {
                     all.push((format!("{name}.{state_name}"), tensor));
                 }

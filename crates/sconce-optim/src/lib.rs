@@ -38,6 +38,7 @@
 
 mod accumulate;
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
@@ -54,7 +55,10 @@ mod inspect;
     reason = "numeric loops over slices of equal length"
 )]
 mod kernels;
+mod lbfgs;
 mod lion;
+mod minimize;
+mod muon;
 mod nadam;
 mod optimize;
 mod proximal;
@@ -67,6 +71,7 @@ mod swa;
 
 pub use accumulate::GradientAccumulator;
 pub use adadelta::{Adadelta, AdadeltaConfig};
+pub use adafactor::{Adafactor, AdafactorConfig};
 pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
 pub use adamax::{Adamax, AdamaxConfig};
@@ -75,7 +80,10 @@ pub use batch_norm::update_bn;
 pub use clip::{ClipGradNormConfig, clip_grad_norm, clip_grad_value, grad_norm};
 pub use ema::{Ema, EmaConfig};
 pub use inspect::{GradientCheck, GradientStatistics, NotFinite, check_gradients, gradient_statistics};
+pub use lbfgs::{Lbfgs, LbfgsConfig, LineSearch};
 pub use lion::{Lion, LionConfig};
+pub use minimize::Minimize;
+pub use muon::{Muon, MuonAdjust, MuonConfig};
 pub use nadam::{NAdam, NAdamConfig};
 pub use optimize::Optimize;
 pub use proximal::ProximalL1;

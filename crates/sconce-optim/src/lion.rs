@@ -1,6 +1,8 @@
 //! Lion: steps by the sign of a momentum.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -71,6 +73,7 @@ pub(crate) struct Constants {
 
 impl Rule for LionConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Lion";
     const COUNTS_STEPS: bool = false;
 
@@ -98,7 +101,7 @@ impl Rule for LionConfig {
         self.betas.0 = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg"]
     }
 

@@ -1,6 +1,8 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -90,6 +92,7 @@ pub(crate) struct Constants {
 
 impl Rule for NAdamConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "NAdam";
     const COUNTS_STEPS: bool = true;
     const NUMBER_NAMES: &'static [&'static str] = &["mu_product"];
@@ -123,7 +126,7 @@ impl Rule for NAdamConfig {
         self.betas.0 = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg", "exp_avg_sq"]
     }
 

@@ -1,6 +1,8 @@
 //! RAdam: Adam whose first steps are rectified.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -82,6 +84,7 @@ pub(crate) struct Constants {
 
 impl Rule for RAdamConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "RAdam";
     const COUNTS_STEPS: bool = true;
 
@@ -113,7 +116,7 @@ impl Rule for RAdamConfig {
         self.betas.0 = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg", "exp_avg_sq"]
     }
 

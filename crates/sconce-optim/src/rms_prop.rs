@@ -1,6 +1,6 @@
 //! RMSProp, plain, centred and with momentum.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -84,6 +84,7 @@ pub(crate) struct Constants {
 
 impl Rule for RmsPropConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "RmsProp";
     const COUNTS_STEPS: bool = true;
 
@@ -119,7 +120,7 @@ impl Rule for RmsPropConfig {
         self.momentum = momentum;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         match (self.momentum > 0., self.centered) {
             (false, false) => &["square_avg"],
             (true, false) => &["square_avg", "momentum_buffer"],

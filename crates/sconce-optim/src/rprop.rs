@@ -1,6 +1,6 @@
 //! Rprop: steps by the gradient's sign alone.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -74,6 +74,7 @@ pub(crate) struct Constants {
 
 impl Rule for RpropConfig {
     type Constants = Constants;
+    type Pass = Elementwise;
     const NAME: &'static str = "Rprop";
     const COUNTS_STEPS: bool = true;
 
@@ -116,7 +117,7 @@ impl Rule for RpropConfig {
         self.lr = learning_rate;
     }
 
-    fn state_names(&self) -> &'static [&'static str] {
+    fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["prev", "step_size"]
     }
 

@@ -116,6 +116,30 @@ pub(super) fn in_f64(run: Run, case: Case<'_>) -> Verdict {
     }
 }
 
+/// A trajectory's own bound: what is left of steps that do the reference's operations in its order is rounding. Where the
+/// case says how far a last digit of the start carries, a hundred times that is allowed, step by step.
+fn compare_trajectory(case: Case<'_>, actual: &Tensor, expected: &Tensor) -> Result<(), Stop> {
+    let steps = expected.dim(0)?;
+    let sensitivity = match case.names(SENSITIVITY).next() {
+        Some(name) => case.tensor(name)?.to_vec1::<f64>()?,
+        None => vec![0.; steps],
+    };
+    let mut bound = Bound {
+        rtol: 1e-11,
+        atol: 0.,
+    };
+    for (step, carried) in (0..steps).zip(sensitivity) {
+        bound.atol = bound.atol.max(100. * carried);
+        let name = format!("{TRAJECTORY} at step {}", step + 1);
+        compare(&name, &actual.get(step)?, &expected.get(step)?, bound)
+            .map_err(|e| Stop::Failed(e.to_string()))?;
+    }
+    Ok(())
+}
+
+const TRAJECTORY: &str = "trajectory";
+const SENSITIVITY: &str = "sensitivity";
+
 /// Runs a case in f32 and compares with the bound of f32, widened by what f32 can't do better.
 ///
 /// The case is also computed in f64 from its own inputs and from inputs rounded to f32. By how much these two differ is how
@@ -203,13 +227,16 @@ fn compare_all(
             .any(|prefix| name.starts_with(prefix))
     };
     // The optimiser's cases have no prefixes.
-    let is_start = |name: &str| ["A", "b", "w0", "c0"].contains(&name);
+    let is_start = |name: &str| ["A", "b", "w0", "c0", "v0", SENSITIVITY].contains(&name);
     let mut failures = Vec::new();
     for name in case.names("").filter(|name| !given(name) && !is_start(name)) {
         let result = case.tensor(name).map_err(Stop::from).and_then(|expected| {
             let actual = results
                 .get(name)
                 .ok_or_else(|| Stop::Failed(format!("{name}: sconce gives none")))?;
+            if name == TRAJECTORY && expected.dims() == actual.dims() && actual.dtype() == DType::F64 {
+                return compare_trajectory(case, actual, &expected);
+            }
             compare(name, actual, &expected, bound(name, &expected)?).map_err(|e| Stop::Failed(e.to_string()))
         });
         if let Err(Stop::Failed(message) | Stop::Unsupported(message)) = result {

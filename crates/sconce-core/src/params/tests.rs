@@ -1,4 +1,5 @@
 use super::*;
+use crate::Error;
 use crate::{Generator, backward, no_grad};
 use candle_core::Device;
 use candle_nn::Module;

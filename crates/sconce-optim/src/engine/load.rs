@@ -71,9 +71,9 @@ impl<R: Rule> Engine<R> {
         for (&name, value) in R::NUMBER_NAMES.iter().zip(&mut state.numbers) {
             *value = number(&layer(name), take(name)?)?;
         }
-        let fits = |name: &str, tensor: &Tensor| {
-            if tensor.dims() != slot.var.dims() {
-                let expected = format!("{:?}, the parameter's", slot.var.dims());
+        let fits = |name: &str, tensor: &Tensor, dims: Vec<usize>| {
+            if tensor.dims() != dims {
+                let expected = format!("{dims:?}, for the parameter's {:?}", slot.var.dims());
                 return Err(Error::shape(layer(name), "state", expected, tensor.dims()));
             }
             if !tensor.dtype().is_float() {
@@ -87,13 +87,13 @@ impl<R: Rule> Engine<R> {
             Ok(tensor.detach())
         };
         let mut tensors = Vec::new();
-        for &name in rule.state_names() {
-            tensors.push(fits(name, take(name)?)?);
+        for (i, &name) in rule.state_names(slot.var.rank()).iter().enumerate() {
+            tensors.push(fits(name, take(name)?, R::state_dims(i, slot.var.dims()))?);
         }
         let halved = matches!(slot.var.dtype(), DType::F16 | DType::BF16);
         let master = match parts.remove(MASTER) {
             Some(master) if halved => {
-                let master = fits(MASTER, master)?.to_dtype(DType::F32)?;
+                let master = fits(MASTER, master, slot.var.dims().to_vec())?.to_dtype(DType::F32)?;
                 Some(master.to_device(slot.var.device())?)
             }
             Some(master) => {
@@ -103,7 +103,7 @@ impl<R: Rule> Engine<R> {
             None => None,
         };
         if let Some(part) = parts.keys().min() {
-            let expected = format!("one of {:?}", rule.state_names());
+            let expected = format!("one of {:?}", rule.state_names(slot.var.rank()));
             return Err(Error::config(layer(part), "state", part, expected));
         }
         state.values.set(tensors, master)?;

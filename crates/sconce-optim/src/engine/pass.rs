@@ -1,7 +1,7 @@
 //! One pass over many tensors on the CPU: the way to their memory, and how threads share them.
 
 use super::{Rule, STATES, Values};
-use crate::kernels::{self, Chunk};
+use crate::kernels::{self, Chunk, Vectorised};
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 use sconce_core::Result;
 use sconce_core::cpu::Real;
@@ -10,15 +10,47 @@ use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 /// One tensor's step on the CPU.
-pub(super) struct Update<'a, C> {
+pub(crate) struct Update<'a, C> {
     pub(super) var: &'a Var,
     pub(super) gradient: Tensor,
     pub(super) values: &'a mut Values,
     pub(super) constants: C,
 }
 
+/// How a rule's steps are done on the CPU.
+pub(crate) trait Pass<R: Rule> {
+    /// Whether an element's step depends on that element alone, and a loop over memory does it.
+    const ELEMENTWISE: bool;
+
+    /// Takes the steps of all tensors whose state is that of such a loop.
+    fn run(updates: Vec<Update<'_, R::Constants>>) -> Result<()>;
+}
+
+/// One pass over parameter, gradient and state.
+pub(crate) struct Elementwise;
+
+impl<R: Rule<Constants: Vectorised>> Pass<R> for Elementwise {
+    const ELEMENTWISE: bool = true;
+
+    fn run(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
+        run::<R>(updates)
+    }
+}
+
+/// The rule's composite, since an element's step depends on the whole tensor.
+pub(crate) struct Whole;
+
+impl<R: Rule> Pass<R> for Whole {
+    const ELEMENTWISE: bool = false;
+
+    /// There are none.
+    fn run(_updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Runs the updates: large tensors one after the other, each split among the threads; small ones together in one region.
-pub(super) fn run<R: Rule>(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
+fn run<R: Rule<Constants: Vectorised>>(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
     let mut tasks: Vec<Vec<Update<'_, R::Constants>>> = Vec::new();
     let mut room = 0;
     for update in updates {
@@ -52,7 +84,7 @@ pub(super) fn run<R: Rule>(updates: Vec<Update<'_, R::Constants>>) -> Result<()>
     }
 }
 
-impl<C: Copy + Send + Sync> Update<'_, C> {
+impl<C: Vectorised> Update<'_, C> {
     fn apply<R: Rule<Constants = C>>(self) -> candle_core::Result<()> {
         let Self {
             var,
@@ -74,7 +106,7 @@ struct Step<'a, R: Rule> {
     constants: R::Constants,
 }
 
-impl<R: Rule> InplaceOp2 for Step<'_, R> {
+impl<R: Rule<Constants: Vectorised>> InplaceOp2 for Step<'_, R> {
     fn name(&self) -> &'static str {
         R::NAME
     }
@@ -101,7 +133,7 @@ impl<R: Rule> InplaceOp2 for Step<'_, R> {
     }
 }
 
-impl<R: Rule> Step<'_, R> {
+impl<R: Rule<Constants: Vectorised>> Step<'_, R> {
     fn step<T: Real>(
         &self,
         parameter: &mut [T],

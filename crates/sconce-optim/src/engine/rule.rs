@@ -1,6 +1,6 @@
 //! What an update rule is to the engine.
 
-use crate::kernels::Vectorised;
+use super::pass::Pass;
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -11,8 +11,10 @@ pub(crate) const NUMBERS: usize = 2;
 
 /// An update rule: a set of options, and what one step does to one tensor.
 pub(crate) trait Rule: Copy + Send + Sync + 'static {
-    /// What a step depends on besides the tensors, with the loop on the CPU.
-    type Constants: Vectorised;
+    /// What a step depends on besides the tensors.
+    type Constants: Copy + Send + Sync;
+    /// How a step is done on the CPU.
+    type Pass: Pass<Self>;
     /// The rule's name in errors.
     const NAME: &'static str;
     /// Whether the number of steps taken is part of the state.
@@ -35,8 +37,18 @@ pub(crate) trait Rule: Copy + Send + Sync + 'static {
     /// Called only where there is a momentum.
     fn set_momentum(&mut self, _momentum: f64) {}
 
-    /// The names of the state tensors, at most [`STATES`], each of the parameter's shape.
-    fn state_names(&self) -> &'static [&'static str];
+    /// An error unless this is a parameter that the rule is for.
+    fn check_parameter(_name: &str, _dims: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The names of the state tensors of a parameter with so many axes, at most [`STATES`].
+    fn state_names(&self, rank: usize) -> &'static [&'static str];
+
+    /// The shape of state tensor `index` of a parameter with this shape.
+    fn state_dims(_index: usize, dims: &[usize]) -> Vec<usize> {
+        dims.to_vec()
+    }
 
     /// What the elements of state tensor `index` are at first.
     fn initial_state(&self, _index: usize) -> f64 {

@@ -1,5 +1,6 @@
 //! What rules remember.
 
+use super::pass::Pass;
 use super::{NUMBERS, Rule, STATES};
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::Result;
@@ -27,26 +28,28 @@ pub(super) enum Values {
 
 impl State {
     pub(super) fn new<R: Rule>(var: &Var, rule: &R) -> Result<Self> {
-        let count = rule.state_names().len();
+        let count = rule.state_names(var.rank()).len();
         let starts: [f64; STATES] = std::array::from_fn(|i| rule.initial_state(i));
         let filled = |i: usize| if i < count { var.elem_count() } else { 0 };
+        let has_kernel = R::Pass::ELEMENTWISE && has_kernel(var);
         let values = match var.dtype() {
-            DType::F32 if has_kernel(var) => {
+            DType::F32 if has_kernel => {
                 Values::F32(std::array::from_fn(|i| vec![starts[i] as f32; filled(i)]))
             }
-            DType::F64 if has_kernel(var) => Values::F64(std::array::from_fn(|i| vec![starts[i]; filled(i)])),
+            DType::F64 if has_kernel => Values::F64(std::array::from_fn(|i| vec![starts[i]; filled(i)])),
             dtype => {
-                let fill = |&start: &f64| {
+                let fill = |(i, &start): (usize, &f64)| {
                     let value = Tensor::new(start, &Device::Cpu)?.to_dtype(working_dtype(dtype))?;
                     value
                         .to_device(var.device())?
-                        .broadcast_as(var.shape())?
+                        .broadcast_as(R::state_dims(i, var.dims()))?
                         .contiguous()
                 };
                 Values::Tensors {
                     values: starts
                         .iter()
                         .take(count)
+                        .enumerate()
                         .map(fill)
                         .collect::<candle_core::Result<_>>()?,
                     master: None,

@@ -26,7 +26,7 @@ fn kernel_is_composite<R: Rule>(rule: &R) {
                 .collect();
             let mut engine = Engine::new(*rule, &store).unwrap();
             if composite {
-                let count = rule.state_names().len();
+                let count = rule.state_names(1).len();
                 for slot in &mut engine.slots {
                     let start = |i| (slot.var.zeros_like().unwrap() + rule.initial_state(i)).unwrap();
                     let values = (0..count).map(start).collect();

@@ -129,7 +129,7 @@ fn state_that_does_not_fit_is_refused_and_changes_nothing() {
         ),
         (
             &|state| state[4].1 = three.clone(),
-            "p1.exp_avg (Adam): state has shape [3], expected [4], the parameter's",
+            "p1.exp_avg (Adam): state has shape [3], expected [4], for the parameter's [4]",
         ),
         (
             &|state| state[1].1 = three.to_dtype(DType::U32).unwrap(),
