@@ -6,8 +6,10 @@ used as its users use it, eager, with its fastest optimisers.
 """
 
 import json
+import re
 import sys
 import time
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -70,6 +72,43 @@ def layernorm(_):
 
 def softmax(_):
     return Layer(lambda x: F.softmax(x, -1), {}, (4096, 1024), (4096, 1024))
+
+
+class Loss:
+    """Forward and backward of a scalar function; of the gradient at most two million elements are compared."""
+
+    def __init__(self, forward, input_shape):
+        self.forward = forward
+        self.input = values(input_shape, 1).requires_grad_()
+
+    def step(self):
+        self.input.grad = None
+        loss = self.forward(self.input)
+        loss.backward()
+        return loss
+
+    def results(self):
+        loss = self.step()
+        gradient = self.input.grad
+        rows = min(len(gradient), 2_000_000 // max(gradient[0].numel(), 1))
+        return {"loss": loss, "gradient of input": gradient[:rows]}
+
+
+def cross_entropy(_):
+    targets = torch.arange(4096) * 7919 % 32_000
+    return Loss(lambda x: F.cross_entropy(x, targets), (4096, 32_000))
+
+
+def ctc(_):
+    targets = (1 + torch.arange(32 * 40) * 7919 % 49).reshape(32, 40)
+    input_lengths = torch.full((32,), 200)
+    target_lengths = 20 + torch.arange(32) * 7 % 21
+    return Loss(lambda x: F.ctc_loss(x, targets, input_lengths, target_lengths), (200, 32, 50))
+
+
+def bce_with_logits(_):
+    targets = values((10_000_000,), 2) + 0.5
+    return Loss(lambda x: F.binary_cross_entropy_with_logits(x, targets), (10_000_000,))
 
 
 class products:
@@ -171,6 +210,9 @@ ROWS = {
     "linear": linear,
     "layernorm": layernorm,
     "softmax": softmax,
+    "cross-entropy": cross_entropy,
+    "ctc": ctc,
+    "bce-with-logits": bce_with_logits,
     "adam": lambda _: Adam(10, 1_000_000),
     "adam-small": lambda _: Adam(2000, 5000),
     "clip": lambda _: Clip(10, 1_000_000),
@@ -189,12 +231,23 @@ def median_ms(work, steps):
     return sorted(times)[steps // 2] * 1e3
 
 
+def restart_peak():
+    """Has this process's peak of memory count from now on, and says how many megabytes it holds, where the system can."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return int(re.search(r"^VmRSS:\s*(\d+) kB$", status, re.M)[1]) * 1024 / 1e6
+
+
 def main(entry, threads):
     torch.set_num_threads(int(threads))
     row, _, shape = entry.partition("/")
     work = ROWS[row]([int(size) for size in shape.split("x") if size])
+    start_mb = restart_peak()
     results = [[name, *summary(tensor)] for name, tensor in work.results().items()]
-    print(json.dumps({"results": results}), flush=True)
+    print(json.dumps({"results": results, "start_mb": start_mb}), flush=True)
     for line in sys.stdin:
         print(median_ms(work, int(line)), flush=True)
 

@@ -1,5 +1,6 @@
-"""Losses over a grid of their options: cross-entropy, NLL, binary cross-entropy, absolute, squared and Huber errors."""
+"""Losses over a grid of their options: cross-entropy, NLL, binary cross-entropy, CTC, absolute, squared and Huber errors."""
 
+import torch
 import torch.nn.functional as F
 
 from case_set import CaseSet, indices, leaf, normal
@@ -55,6 +56,25 @@ BCE_WITH_LOGITS = [
 # shape of x, of weight
 BCE = [((3, 4), None), ((3, 4), (3, 1)), ((5,), (5,)), ((2, 3, 2), (2,))]
 
+# logit, target: where PyTorch defines the loss and its slope, however far out
+EXTREME_LOGITS = [
+    (1e4, 1.0), (1e4, 0.0), (-1e4, 1.0), (-1e4, 0.0), (1e4, 0.3), (-1e4, 0.3), (90.0, 1.0), (-90.0, 1.0), (0.0, 0.5),
+]  # fmt: skip
+
+# frames, classes, each row's length and labels, longest row of the padded targets (None: one after the other), blank,
+# zero_infinity
+CTC = [
+    (8, 5, [(8, [1, 2, 3]), (6, [4]), (8, [2, 2, 1, 4])], 4, 0, False),
+    (8, 5, [(8, [1, 2, 3]), (6, [4]), (8, [2, 2, 1, 4])], None, 0, False),
+    (7, 4, [(7, [0, 1, 0]), (5, [])], 3, 3, False),
+    (6, 3, [(6, [1, 1, 1]), (4, [2, 2])], 5, 0, True),
+    (4, 3, [(4, [1, 1, 1]), (4, [1, 2, 1]), (3, [2, 2, 2])], 3, 0, True),  # frames for one of three
+    (5, 4, [(0, []), (5, [1, 3]), (0, [2])], 2, 0, True),
+    (1, 2, [(1, [1]), (1, [])], 1, 0, False),
+    (30, 9, [(30, [1, 2, 2, 8, 4, 4, 4, 3, 7, 1, 5, 6]), (23, [8, 8, 8, 1])], 12, 0, False),
+    (6, 4, [(6, [1, 3, 2])], "unbatched", 0, False),
+]
+
 # kind, function, options; each with two shapes
 ELEMENTWISE = [
     ("mse", F.mse_loss, {}),
@@ -83,6 +103,9 @@ def generate():
         for kind, function, options in ELEMENTWISE:
             for shape in [(3, 4), (2, 3, 1, 5)]:
                 elementwise(cases, reduction, kind, function, options, shape)
+        extreme_logits(cases, reduction)
+        for options in CTC:
+            ctc(cases, reduction, *options)
     return cases
 
 
@@ -140,6 +163,52 @@ def bce_with_logits(cases, reduction, shape, weight, pos_weight):
         {"kind": "bce_with_logits", "reduction": reduction},
         lambda t: F.binary_cross_entropy_with_logits(
             t["x"], t["target"], t.get("weight"), pos_weight=t.get("pos_weight"), reduction=reduction
+        ),
+        inputs,
+        rng=rng,
+    )
+
+
+def extreme_logits(cases, reduction):
+    rng = cases.generator()
+    x, target = torch.tensor(EXTREME_LOGITS).T
+    inputs = {"x": leaf(x), "target": leaf(target)}
+    cases.run(
+        {"kind": "bce_with_logits", "reduction": reduction},
+        lambda t: F.binary_cross_entropy_with_logits(t["x"], t["target"], reduction=reduction),
+        inputs,
+        rng=rng,
+    )
+
+
+def ctc(cases, reduction, frames, classes, rows, longest, blank, zero_infinity):
+    """x is what goes into the log-softmax: PyTorch's gradient is right for nothing else."""
+    rng = cases.generator()
+    labels = [torch.tensor(labels, dtype=torch.long) for _, labels in rows]
+    if longest is None or longest == "unbatched":
+        target = torch.cat(labels)
+    else:
+        # What fills a row up is never read.
+        target = torch.full((len(rows), longest), blank)
+        for row, own in zip(target, labels):
+            row[: len(own)] = own
+    batch = () if longest == "unbatched" else (len(rows),)
+    inputs = {
+        "x": leaf(2.0 * normal(rng, frames, *batch, classes)),
+        "target": target,
+        "input_lengths": torch.tensor([length for length, _ in rows]),
+        "target_lengths": torch.tensor([len(own) for own in labels]),
+    }
+    cases.run(
+        {"kind": "ctc", "reduction": reduction, "blank": blank, "zero_infinity": zero_infinity},
+        lambda t: F.ctc_loss(
+            t["x"].log_softmax(-1),
+            t["target"],
+            t["input_lengths"],
+            t["target_lengths"],
+            blank=blank,
+            reduction=reduction,
+            zero_infinity=zero_infinity,
         ),
         inputs,
         rng=rng,

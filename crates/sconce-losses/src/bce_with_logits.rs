@@ -1,9 +1,12 @@
 //! Binary cross-entropy of logits.
 
+mod fused;
+
 use crate::stable::softplus;
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
-use sconce_core::graph;
+use sconce_core::cpu::has_kernel;
+use sconce_core::{dispatch_real, graph, widened};
 
 const NAME: &str = "bce_with_logits";
 
@@ -50,138 +53,47 @@ pub fn bce_with_logits(
     reduction: Reduction,
 ) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
-    let mut positive = (target * softplus(&input.neg()?)?)?;
-    if let Some(weight) = &cfg.pos_weight {
-        positive = (positive * check::broadcast(NAME, "pos_weight", weight, input)?)?;
+    for (argument, weight) in [("weight", &cfg.weight), ("pos_weight", &cfg.pos_weight)] {
+        if let Some(weight) = weight {
+            check::broadcast(NAME, argument, weight, input)?;
+        }
     }
-    let mut losses = (positive + ((1. - target)? * softplus(input)?)?)?;
-    if let Some(weight) = &cfg.weight {
-        losses = (losses * check::broadcast(NAME, "weight", weight, input)?)?;
+    let weights = cfg.weight.iter().chain(&cfg.pos_weight);
+    if [input, target].into_iter().chain(weights).all(has_kernel) {
+        return dispatch_real!(input, fused::bce_with_logits(input, target, cfg, reduction));
     }
-    let loss = reduction.composite(&losses, input.elem_count() as f64)?;
+    let of_half = widened(input, |wide| {
+        let cfg = BceWithLogitsConfig {
+            weight: cfg.weight.as_ref().map(wide).transpose()?,
+            pos_weight: cfg.pos_weight.as_ref().map(wide).transpose()?,
+        };
+        bce_with_logits(&wide(input)?, &wide(target)?, &cfg, reduction)
+    })?;
+    if let Some(loss) = of_half {
+        return Ok(loss);
+    }
+    let loss = composite(input, target, cfg, reduction)?;
     graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
     Ok(loss)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{BceConfig, bce};
-    use candle_core::{DType, Device, Var};
-    use sconce_core::Error;
-    use sconce_testkit::golden::{Bound, compare};
-    use sconce_testkit::{GradCheck, Layout, Random};
-
-    const REDUCTIONS: [Reduction; 3] = [Reduction::None, Reduction::Mean, Reduction::Sum];
-
-    #[test]
-    fn gradients_are_right_for_all_arguments() {
-        let mut random = Random::new(1);
-        let x = random.normal((3, 5), DType::F64).unwrap();
-        let [y, w, p] =
-            [&[3, 5][..], &[3, 1], &[5]].map(|s| random.uniform(s, 0.1, 0.9, DType::F64).unwrap());
-        for reduction in REDUCTIONS {
-            let check = GradCheck {
-                layouts: Layout::ALL,
-                ..GradCheck::default()
-            };
-            check.assert(&[("input", &x), ("target", &y)], &[], |t| {
-                bce_with_logits(&t[0], &t[1], &BceWithLogitsConfig::default(), reduction)
-            });
-            let all = [("input", &x), ("target", &y), ("weight", &w), ("pos_weight", &p)];
-            check.assert(&all, &[], |t| {
-                let cfg = BceWithLogitsConfig {
-                    weight: Some(t[2].clone()),
-                    pos_weight: Some(t[3].clone()),
-                };
-                bce_with_logits(&t[0], &t[1], &cfg, reduction)
-            });
-        }
+/// The same from candle operations.
+fn composite(
+    input: &Tensor,
+    target: &Tensor,
+    cfg: &BceWithLogitsConfig,
+    reduction: Reduction,
+) -> Result<Tensor> {
+    let mut positive = (target * softplus(&input.neg()?)?)?;
+    if let Some(weight) = &cfg.pos_weight {
+        positive = positive.broadcast_mul(weight)?;
     }
-
-    #[test]
-    fn of_a_sigmoid_it_is_bce() {
-        let mut random = Random::new(2);
-        let x = random.normal((4, 3), DType::F64).unwrap();
-        let y = random.uniform((4, 3), 0., 1., DType::F64).unwrap();
-        let weight = Some(random.uniform(3, 0.1, 2., DType::F64).unwrap());
-        let sigmoid = (x.neg().unwrap().exp().unwrap() + 1.).unwrap().recip().unwrap();
-        for reduction in REDUCTIONS {
-            let expected = bce(
-                &sigmoid,
-                &y,
-                &BceConfig {
-                    weight: weight.clone(),
-                },
-                reduction,
-            )
-            .unwrap();
-            let cfg = BceWithLogitsConfig {
-                weight: weight.clone(),
-                pos_weight: None,
-            };
-            let actual = bce_with_logits(&x, &y, &cfg, reduction).unwrap();
-            compare("loss", &actual, &expected, Bound::F64).unwrap();
-        }
+    let mut losses = (positive + ((1. - target)? * softplus(input)?)?)?;
+    if let Some(weight) = &cfg.weight {
+        losses = losses.broadcast_mul(weight)?;
     }
-
-    #[test]
-    fn sure_predictions() {
-        // logit, target, loss, slope
-        for (x, y, loss, slope) in [
-            (0., 0., 2f64.ln(), 0.5),
-            (1e4, 1., 0., 0.),
-            (1e4, 0., 1e4, 1.),
-            (-1e4, 1., 1e4, -1.),
-            (-40., 0., 4.248_354_255_291_589e-18, 4.248_354_255_291_589e-18),
-            (40., 1., 4.248_354_255_291_589e-18, -4.248_354_255_291_589e-18),
-        ] {
-            for (dtype, bound) in [(DType::F64, Bound::F64), (DType::F32, Bound::F32)] {
-                let tensor = |value: f64| Tensor::new(value, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-                let var = Var::from_tensor(&tensor(x)).unwrap();
-                let cfg = BceWithLogitsConfig::default();
-                let actual = bce_with_logits(&var, &tensor(y), &cfg, Reduction::Sum).unwrap();
-                let gradient = actual.backward().unwrap().remove(&var).unwrap();
-                let name = format!("{x}, {y}, {dtype:?}");
-                let exact = Bound { atol: 0., ..bound };
-                compare(&name, &actual, &tensor(loss), exact).unwrap();
-                compare(&name, &gradient, &tensor(slope), exact).unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn bad_arguments() {
-        let x = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
-        let default = BceWithLogitsConfig::default;
-        let weight = Some(x.get(0).unwrap().narrow(0, 0, 2).unwrap());
-        for (target, cfg, message) in [
-            (
-                x.get(0).unwrap(),
-                default(),
-                "bce_with_logits: target has shape [3], expected [2, 3], the input's",
-            ),
-            (
-                x.to_dtype(DType::I64).unwrap(),
-                default(),
-                "bce_with_logits: target has dtype I64, expected F32, the input's",
-            ),
-            (
-                x.clone(),
-                BceWithLogitsConfig {
-                    pos_weight: weight.clone(),
-                    ..default()
-                },
-                "bce_with_logits: pos_weight has shape [2], expected one that broadcasts to [2, 3], the input's",
-            ),
-            (
-                x.clone(),
-                BceWithLogitsConfig { weight, ..default() },
-                "bce_with_logits: weight has shape [2], expected one that broadcasts to [2, 3], the input's",
-            ),
-        ] {
-            let error = bce_with_logits(&x, &target, &cfg, Reduction::Mean).unwrap_err();
-            assert_eq!(Error::from(error).to_string(), message);
-        }
-    }
+    reduction.composite(&losses, input.elem_count() as f64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Huber loss.
 
+use crate::differences::fused;
+use crate::kernels::Bent;
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
-use sconce_core::{Error, graph};
+use sconce_core::cpu::has_kernel;
+use sconce_core::{Error, dispatch_real, graph, widened};
 
 const NAME: &str = "huber";
 
@@ -35,10 +38,23 @@ pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) 
     if !(delta.is_finite() && delta > 0.) {
         return Err(Error::config(NAME, "delta", delta, "a finite number above 0").into());
     }
-    let losses = bent(&(input - target)?, delta)?;
-    let loss = reduction.composite(&losses, input.elem_count() as f64)?;
+    if has_kernel(input) && has_kernel(target) {
+        let curve = Bent { delta, factor: 1. };
+        return dispatch_real!(input, fused(NAME, curve, input, target, reduction));
+    }
+    if let Some(loss) = widened(input, |wide| {
+        huber(&wide(input)?, &wide(target)?, delta, reduction)
+    })? {
+        return Ok(loss);
+    }
+    let loss = composite(input, target, delta, reduction)?;
     graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
     Ok(loss)
+}
+
+/// The same from candle operations.
+pub(crate) fn composite(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) -> Result<Tensor> {
+    reduction.composite(&bent(&(input - target)?, delta)?, input.elem_count() as f64)
 }
 
 /// c·(d − ½c), where c is d within ±δ: both of Huber's branches, and, with c as a constant, their slope.

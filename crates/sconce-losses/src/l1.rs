@@ -1,8 +1,11 @@
 //! Mean absolute error.
 
+use crate::differences::fused;
+use crate::kernels::Absolute;
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
-use sconce_core::graph;
+use sconce_core::cpu::has_kernel;
+use sconce_core::{dispatch_real, graph, widened};
 
 const NAME: &str = "l1";
 
@@ -31,10 +34,20 @@ const NAME: &str = "l1";
 /// ```
 pub fn l1(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
-    let losses = absolute(&(input - target)?)?;
-    let loss = reduction.composite(&losses, input.elem_count() as f64)?;
+    if has_kernel(input) && has_kernel(target) {
+        return dispatch_real!(input, fused(NAME, Absolute, input, target, reduction));
+    }
+    if let Some(loss) = widened(input, |wide| l1(&wide(input)?, &wide(target)?, reduction))? {
+        return Ok(loss);
+    }
+    let loss = composite(input, target, reduction)?;
     graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
     Ok(loss)
+}
+
+/// The same from candle operations.
+pub(crate) fn composite(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    reduction.composite(&absolute(&(input - target)?)?, input.elem_count() as f64)
 }
 
 /// |x|, whose slope at 0 is 0; candle's own is 1 there.

@@ -7,14 +7,16 @@
 //! |---|---|---|
 //! | logits of classes | class numbers or probabilities | [`cross_entropy()`], [`cross_entropy_with`] |
 //! | logarithmic probabilities of classes | class numbers | [`nll()`] |
+//! | log-probabilities of classes, frame by frame | class numbers, unaligned | [`ctc()`] |
 //! | logits of yes or no | between 0 and 1 | [`bce_with_logits()`] |
 //! | probabilities of yes | between 0 and 1 | [`bce()`] |
 //! | numbers | numbers | [`mse()`], [`l1()`], [`smooth_l1()`], [`huber()`] |
 //!
 //! [`l1_penalty`], [`l2_penalty`] and [`elastic_net`] are scalars of a store's parameters, chosen by name.
 //!
-//! On the CPU, in `f32` and `f64`, cross-entropy with class numbers and the squared error are one node of the graph with a
-//! backward of its own; the others are composed of candle operations, everywhere.
+//! On the CPU, in `f32` and `f64`, cross-entropy with class numbers, the binary one of logits, CTC, and the absolute, squared and
+//! Huber errors are each one node of the graph with a backward of its own, which keeps nothing of the input's size but the input
+//! (CTC: a number for each frame and state); the others are composed of candle operations, everywhere.
 //!
 //! ```
 //! use sconce_core::candle_core::{Device, Tensor, Var};
@@ -33,6 +35,8 @@ mod bce;
 mod bce_with_logits;
 mod check;
 mod cross_entropy;
+mod ctc;
+mod differences;
 mod huber;
 #[allow(
     clippy::indexing_slicing,
@@ -51,6 +55,7 @@ mod stable;
 pub use bce::{BceConfig, bce};
 pub use bce_with_logits::{BceWithLogitsConfig, bce_with_logits};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy, cross_entropy_with};
+pub use ctc::{CtcConfig, ctc};
 pub use huber::huber;
 pub use l1::l1;
 pub use mse::mse;

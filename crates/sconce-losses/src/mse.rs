@@ -1,10 +1,11 @@
 //! Mean squared error.
 
-use crate::{Reduction, check, kernels};
-use candle_core::{Result, Tensor, WithDType};
-use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Backward, Error, Function, Output, apply1, dispatch_real, graph, widened};
-use std::marker::PhantomData;
+use crate::differences::fused;
+use crate::kernels::Square;
+use crate::{Reduction, check};
+use candle_core::{Result, Tensor};
+use sconce_core::cpu::has_kernel;
+use sconce_core::{dispatch_real, graph, widened};
 
 const NAME: &str = "mse";
 
@@ -33,7 +34,7 @@ const NAME: &str = "mse";
 pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
     if has_kernel(input) && has_kernel(target) {
-        return dispatch_real!(input, fused(input, target, reduction));
+        return dispatch_real!(input, fused(NAME, Square, input, target, reduction));
     }
     if let Some(loss) = widened(input, |wide| mse(&wide(input)?, &wide(target)?, reduction))? {
         return Ok(loss);
@@ -46,79 +47,6 @@ pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tens
 /// The same from candle operations.
 fn composite(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     reduction.composite(&(input - target)?.sqr()?, input.elem_count() as f64)
-}
-
-fn fused<T: Real>(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    apply1(
-        Mse::<T> {
-            reduction,
-            element: PhantomData,
-        },
-        &[input, target],
-    )
-}
-
-struct Mse<T> {
-    reduction: Reduction,
-    element: PhantomData<T>,
-}
-
-impl<T: Real> Function for Mse<T> {
-    /// The input and the target.
-    type Saved = [Tensor; 2];
-
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn forward(&self, inputs: &[Tensor], _wanted: &[bool]) -> Result<(Vec<Output>, Self::Saved)> {
-        let [input, target] = inputs else {
-            return Err(argument_count(inputs.len()));
-        };
-        let (x, y) = (cpu::slice::<T>(input)?, cpu::slice::<T>(target)?);
-        let output = match self.reduction {
-            Reduction::None => Output::new(kernels::squared_differences(&x, &y), input.shape())?,
-            Reduction::Sum | Reduction::Mean => {
-                let sum = kernels::sum_of_squared_differences(&x, &y);
-                Output::new(
-                    vec![<T as WithDType>::from_f64(
-                        sum * self.reduction.factor(x.len() as f64),
-                    )],
-                    (),
-                )?
-            }
-        };
-        Ok((vec![output], [input.clone(), target.clone()]))
-    }
-
-    fn backward(
-        &self,
-        ctx: &Backward<'_, Self::Saved>,
-        grads: &[Option<Tensor>],
-    ) -> Result<Vec<Option<Tensor>>> {
-        let ([input, target], [Some(grad)]) = (ctx.saved, grads) else {
-            return Ok(vec![None, None]);
-        };
-        let (x, y, grad) = (
-            cpu::slice::<T>(input)?,
-            cpu::slice::<T>(target)?,
-            grad.contiguous()?,
-        );
-        let grad = cpu::slice::<T>(&grad)?;
-        let scale = 2. * self.reduction.factor(x.len() as f64);
-        let gradient = |scale: f64| {
-            let values = kernels::scaled_differences(&x, &y, &grad, scale);
-            Tensor::from_vec(values, input.shape(), input.device())
-        };
-        Ok(vec![
-            ctx.wants(0).then(|| gradient(scale)).transpose()?,
-            ctx.wants(1).then(|| gradient(-scale)).transpose()?,
-        ])
-    }
-}
-
-fn argument_count(count: usize) -> candle_core::Error {
-    Error::config(NAME, "inputs", count, "two inputs").into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Smooth L1 loss.
 
+use crate::differences::fused;
 use crate::huber::bent;
+use crate::kernels::{Absolute, Bent};
 use crate::l1::absolute;
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
-use sconce_core::graph;
+use sconce_core::cpu::has_kernel;
+use sconce_core::{dispatch_real, graph, widened};
 
 const NAME: &str = "smooth_l1";
 
@@ -35,15 +38,36 @@ const NAME: &str = "smooth_l1";
 pub fn smooth_l1(input: &Tensor, target: &Tensor, beta: f64, reduction: Reduction) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
     check::not_negative(NAME, "beta", beta)?;
+    if has_kernel(input) && has_kernel(target) {
+        if beta == 0. {
+            return dispatch_real!(input, fused(NAME, Absolute, input, target, reduction));
+        }
+        let curve = Bent {
+            delta: beta,
+            factor: 1. / beta,
+        };
+        return dispatch_real!(input, fused(NAME, curve, input, target, reduction));
+    }
+    let wide = widened(input, |wide| {
+        smooth_l1(&wide(input)?, &wide(target)?, beta, reduction)
+    })?;
+    if let Some(loss) = wide {
+        return Ok(loss);
+    }
+    let loss = composite(input, target, beta, reduction)?;
+    graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
+    Ok(loss)
+}
+
+/// The same from candle operations.
+pub(crate) fn composite(input: &Tensor, target: &Tensor, beta: f64, reduction: Reduction) -> Result<Tensor> {
     let difference = (input - target)?;
     let losses = if beta == 0. {
         absolute(&difference)?
     } else {
         (bent(&difference, beta)? / beta)?
     };
-    let loss = reduction.composite(&losses, input.elem_count() as f64)?;
-    graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
-    Ok(loss)
+    reduction.composite(&losses, input.elem_count() as f64)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@
     reason = "helpers of tests fail as tests do"
 )]
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{D, DType, Result, Tensor, Var};
 use sconce_losses::{
-    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
-    cross_entropy_with, huber, l1, mse, nll, smooth_l1,
+    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
+    bce_with_logits, cross_entropy_with, ctc, huber, l1, mse, nll, smooth_l1,
 };
 use sconce_testkit::golden::{Bound, Case, Cases, compare};
 
@@ -56,14 +56,31 @@ fn loss(case: Case<'_>, x: &Tensor, target: &Tensor) -> Result<Tensor> {
             };
             cross_entropy_with(x, target, &cfg, reduction)
         }
+        "ctc" => {
+            let lengths = |name: &str| -> Vec<usize> {
+                let lengths = case.tensor(name).unwrap().to_vec1::<i64>().unwrap();
+                lengths.into_iter().map(|length| length as usize).collect()
+            };
+            let cfg = CtcConfig {
+                blank: option("blank", 0.) as usize,
+                zero_infinity: case.config()["zero_infinity"].as_bool().unwrap(),
+            };
+            let (frames, labels) = (lengths("in.input_lengths"), lengths("in.target_lengths"));
+            ctc(&log_softmax(x)?, target, &frames, &labels, &cfg, reduction)
+        }
         kind => candle_core::bail!("unknown kind {kind}"),
     }
+}
+
+fn log_softmax(x: &Tensor) -> Result<Tensor> {
+    let x = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
+    x.broadcast_sub(&x.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
 #[test]
 fn outputs_and_gradients_agree_with_pytorch() {
     let cases = Cases::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "losses").unwrap();
-    assert!(cases.len() >= 80);
+    assert!(cases.len() >= 180);
     for case in cases.iter() {
         for (dtype, bound) in [(DType::F64, Bound::F64), (DType::F32, Bound::F32)] {
             let get = |name: &str| case.tensor(name).unwrap().to_dtype(dtype).unwrap();

@@ -10,8 +10,9 @@ use candle_core::{DType, Device, Result, Tensor};
 use proptest::prelude::*;
 use sconce_core::{Init, ParamStore, param};
 use sconce_losses::{
-    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
-    cross_entropy_with, elastic_net, huber, l1, l1_penalty, l2_penalty, mse, nll, smooth_l1,
+    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
+    bce_with_logits, cross_entropy_with, ctc, elastic_net, huber, l1, l1_penalty, l2_penalty, mse, nll,
+    smooth_l1,
 };
 use sconce_testkit::Random;
 
@@ -124,6 +125,36 @@ proptest! {
     }
 
     #[test]
+    fn connectionist_temporal_classification(
+        seed: u64, shape in shapes(), targets in shapes(), dtype in types(), second in types(), good in 0..3,
+        blank in 0usize..4, mut lengths in prop::array::uniform2(prop::collection::vec(0usize..4, 0..4)),
+        reduction in reductions(), zero_infinity: bool,
+    ) {
+        let mut random = Random::new(seed);
+        let x = tensor(&mut random, &shape, dtype);
+        let (frames, batch, classes) = match shape[..] {
+            [frames, classes] => (frames, 1, classes),
+            [frames, batch, classes] => (frames, batch, classes),
+            _ => (0, 0, 0),
+        };
+        let mut y = tensor(&mut random, &targets, second);
+        // Sometimes what nothing is wrong with, if the shape of x allows it.
+        let good = good > 0 && dtype.is_float() && matches!(shape.len(), 2 | 3) && classes > 1;
+        let blank = if good { 0 } else { blank };
+        if good {
+            for lengths in &mut lengths {
+                lengths.resize(batch, 1);
+            }
+            lengths[0].iter_mut().for_each(|length| *length = (*length).min(frames));
+            y = (random.indices((batch, 3), classes - 1)? + 1.)?;
+        }
+        let cfg = CtcConfig { blank, zero_infinity };
+        let loss = ctc(&x, &y, &lengths[0], &lengths[1], &cfg, reduction);
+        let rows = if shape.len() == 2 { vec![] } else { vec![batch] };
+        check(loss, &rows, reduction, good)?;
+    }
+
+    #[test]
     fn penalties(
         sizes in prop::collection::vec(0usize..4, 0..4), dtype in types(), l1 in options(), l2 in options(),
         glob in prop::sample::select(vec!["*", "p0", "q*", "[", ""]),
@@ -159,6 +190,14 @@ fn no_rows_at_all() {
                 bce(&x, &x, &BceConfig::default(), reduction),
                 bce_with_logits(&x, &x, &BceWithLogitsConfig::default(), reduction),
                 nll(&x, &classes, &NllConfig::default(), reduction),
+                ctc(
+                    &x.reshape((2, 0, 3)).unwrap(),
+                    &classes,
+                    &[],
+                    &[],
+                    &CtcConfig::default(),
+                    reduction,
+                ),
                 cross_entropy_with(&x, &classes, &cross, reduction),
                 cross_entropy_with(&x, &x, &cross, reduction),
             ]

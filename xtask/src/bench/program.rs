@@ -54,6 +54,8 @@ pub(super) fn measure(python: &Python, threads: u16) -> crate::Result<Measured> 
         peer_gflops: None,
         ours_mb: most(&ours),
         peer_mb: most(&peer),
+        ours_extra_mb: None,
+        peer_extra_mb: None,
         ours_system_mb: None,
         busy,
     })

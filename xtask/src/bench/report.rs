@@ -31,6 +31,11 @@ pub(super) struct Measured {
     pub(super) ours_mb: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peer_mb: Option<f64>,
+    /// The part of it that steps needed beyond what was held before them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ours_extra_mb: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) peer_extra_mb: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ours_system_mb: Option<f64>,
     /// The share of all processors that others used just before.
@@ -69,6 +74,8 @@ pub(super) fn table(measured: &[Measured]) -> String {
         "PyTorch GFLOP/s",
         "ours MB",
         "PyTorch MB",
+        "ours extra MB",
+        "PyTorch extra MB",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for one in measured {
@@ -85,14 +92,20 @@ pub(super) fn table(measured: &[Measured]) -> String {
             maybe(one.peer_gflops, |rate| format!("{rate:.0}")),
             maybe(one.ours_mb, |mb| format!("{mb:.1}")),
             maybe(one.peer_mb, |mb| format!("{mb:.1}")),
+            maybe(one.ours_extra_mb, |mb| format!("{mb:.1}")),
+            maybe(one.peer_extra_mb, |mb| format!("{mb:.1}")),
         ]);
     }
-    let mut columns = [Align::Right; 11];
+    let mut columns = [Align::Right; 13];
     columns[0] = Align::Left;
     output::table(&columns, &rows)
 }
 
-/// Closing lines `name: value`: the ratio of each row, over several shapes their geometric mean.
+/// Memory below which a ratio is that of the allocators and not of the work.
+const TELLING_MB: f64 = 64.;
+
+/// Closing lines `name: value`: the ratio of each row, over several shapes their geometric mean, and that of the extra memory
+/// where there is much.
 pub(super) fn figures(measured: &[Measured]) -> String {
     let mut rows: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for one in measured {
@@ -107,7 +120,13 @@ pub(super) fn figures(measured: &[Measured]) -> String {
         };
         format!("{row} {what}: {mean:.3}\n")
     };
-    rows.into_iter().map(figure).collect()
+    let extra = |one: &Measured| {
+        let (ours, peer) = (one.ours_extra_mb?, one.peer_extra_mb?);
+        let line = format!("{} extra memory ratio: {:.3}\n", one.name, ours / peer);
+        (peer > TELLING_MB).then_some(line)
+    };
+    let ratios: String = rows.into_iter().map(figure).collect();
+    ratios + &measured.iter().filter_map(extra).collect::<String>()
 }
 
 /// What to say if the machine was busy with other things.
@@ -156,6 +175,8 @@ mod tests {
             peer_gflops: Some(120.),
             ours_mb: Some(20.),
             peer_mb: None,
+            ours_extra_mb: None,
+            peer_extra_mb: None,
             ours_system_mb: None,
             busy: None,
         }
@@ -181,6 +202,15 @@ mod tests {
         assert_eq!(
             figures(&all),
             "lenet ratio: 0.400\nproducts geometric mean ratio: 1.000\n"
+        );
+        let hungry = Measured {
+            ours_extra_mb: Some(50.),
+            peer_extra_mb: Some(200.),
+            ..measured("loss", "loss", 0.5)
+        };
+        assert_eq!(
+            figures(&[hungry]),
+            "loss ratio: 0.500\nloss extra memory ratio: 0.250\n"
         );
         let table = table(&all);
         let lenet: Vec<&str> = table.lines().nth(2).unwrap().split_whitespace().collect();

@@ -65,6 +65,8 @@ pub(super) fn measure(entry: &Entry, python: &Python, seconds: f64, threads: u16
         peer_gflops: rate(peer_median),
         ours_mb: ours.peak_mb(),
         peer_mb: peer.peak_mb(),
+        ours_extra_mb: ours.extra_mb(),
+        peer_extra_mb: peer.extra_mb(),
         ours_system_mb: system.peak_mb(),
         busy,
         name,
@@ -73,10 +75,14 @@ pub(super) fn measure(entry: &Entry, python: &Python, seconds: f64, threads: u16
 
 /// How many steps fill a block, from the time that a few take when all is warm.
 fn steps(side: &mut Side, block: f64) -> crate::Result<usize> {
-    side.time(3)?;
-    let step = side.time(5)? / 1e3;
+    let mut step = side.time(3)? / 1e3;
+    // Steps that are longer than a block are measured one at a time.
+    if step < block {
+        step = side.time(5)? / 1e3;
+    }
+    let least = if step < block { 3 } else { 1 };
     // Of each block's steps, a tenth more are done that don't count.
-    Ok(((block / step / 1.1) as usize).clamp(3, 100_000))
+    Ok(((block / step / 1.1) as usize).clamp(least, 100_000))
 }
 
 /// Both sides must compute the same, else their times say nothing.

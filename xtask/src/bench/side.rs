@@ -15,6 +15,8 @@ pub(super) struct Side {
     errors: File,
     /// What a step computes.
     pub(super) results: Vec<Summary>,
+    /// The memory that it held before the first step.
+    start_mb: Option<f64>,
 }
 
 /// Name, length and direction of one result.
@@ -24,6 +26,8 @@ pub(super) struct Summary(pub(super) String, pub(super) f64, pub(super) f64);
 #[derive(serde::Deserialize)]
 struct Ready {
     results: Vec<Summary>,
+    #[serde(default)]
+    start_mb: Option<f64>,
 }
 
 impl Side {
@@ -53,10 +57,12 @@ impl Side {
             from,
             errors,
             results: Vec::new(),
+            start_mb: None,
         };
         let line = side.read()?;
         let ready: Ready = serde_json::from_str(&line).map_err(|e| format!("{name}: {e} in {line:?}"))?;
         side.results = ready.results;
+        side.start_mb = ready.start_mb;
         Ok(side)
     }
 
@@ -76,6 +82,11 @@ impl Side {
     /// The most memory that it has had so far.
     pub(super) fn peak_mb(&self) -> Option<f64> {
         memory::peak_mb(self.child.id())
+    }
+
+    /// The most memory that its steps have needed beyond what it held before.
+    pub(super) fn extra_mb(&self) -> Option<f64> {
+        Some(self.peak_mb()? - self.start_mb?)
     }
 
     fn read(&mut self) -> crate::Result<String> {

@@ -1,10 +1,12 @@
 //! Losses of classes, of yes and no, and of numbers.
 
-use sconce::core::candle_core::{self, Tensor, Var};
+use sconce::core::candle_core::{self, D, Tensor, Var};
 use sconce::losses::{
-    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, NllConfig, Reduction, bce, bce_with_logits,
-    cross_entropy_with, huber, l1, mse, nll, smooth_l1,
+    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
+    bce_with_logits, cross_entropy_with, ctc, huber, l1, mse, nll, smooth_l1,
 };
+
+use sconce::nn::log_softmax;
 
 use super::{Results, Setting, Stop};
 
@@ -67,6 +69,22 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         "huber" => {
             let delta = setting.number("delta")?;
             of_numbers(setting, |x, target| huber(x, target, delta, reduction))
+        }
+        "ctc" => {
+            let lengths = |name: &str| -> Result<Vec<usize>, Stop> {
+                let lengths = setting.tensor(name)?.flatten_all()?.to_vec1::<i64>()?;
+                Ok(lengths.into_iter().map(|length| length as usize).collect())
+            };
+            let (frames, labels) = (lengths("in.input_lengths")?, lengths("in.target_lengths")?);
+            let default = CtcConfig::default();
+            let cfg = CtcConfig {
+                blank: setting.optional_size("blank")?.unwrap_or(default.blank),
+                zero_infinity: setting.flag_or("zero_infinity", default.zero_infinity)?,
+            };
+            of_classes(setting, |x, targets| {
+                let log_probs = log_softmax(x, D::Minus1)?;
+                ctc(&log_probs, targets, &frames, &labels, &cfg, reduction)
+            })
         }
         _ => Err(Stop::kind(setting)),
     }

@@ -1,7 +1,9 @@
 //! Softmax cross-entropy of rows of logits.
 
+use super::factor::{Factor, PIECE};
+use super::lanes::{largest, load};
 use sconce_core::cpu::Real;
-use sconce_kernels::parallel::{self, Rows};
+use sconce_kernels::parallel::{self, BlankPart, Rows};
 use sconce_kernels::simd::{self, Kernel, Simd, Vector};
 
 /// How the classes of a row make its loss: hard · w\[t\] · nll\[t\] + share · Σ_c w\[c\] · nll\[c\], nll = −log softmax.
@@ -97,33 +99,6 @@ impl<T: Real> Kernel for Forward<'_, T> {
     }
 }
 
-/// The next vector of a row; beyond its end `fill`.
-#[inline(always)]
-fn load<T: Real, S: Simd>(s: S, values: &[T], fill: T) -> T::Vector<S> {
-    let vector = s.load(values);
-    if values.len() >= s.lanes::<T>() {
-        return vector;
-    }
-    // No vector has more lanes.
-    let places: [f64; 16] = [
-        0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.,
-    ];
-    let inside = s
-        .load(&places.map(T::of))
-        .lt(s.constant::<T>(values.len() as f64));
-    T::Vector::select(inside, vector, s.splat(fill))
-}
-
-/// The largest value; if there is a NaN, any value.
-#[inline(always)]
-fn largest<T: Real, S: Simd>(s: S, row: &[T]) -> T {
-    let mut max = s.splat(T::NEG_INFINITY);
-    for x in row.chunks(s.lanes::<T>()) {
-        max = max.max(load(s, x, T::NEG_INFINITY));
-    }
-    max.largest()
-}
-
 /// Σ exp(x − max), in four running vectors; NaN if there is one.
 #[inline(always)]
 fn sum_of_exp<T: Real, S: Simd>(s: S, row: &[T], max: T) -> T {
@@ -164,39 +139,35 @@ pub(crate) fn cross_entropy_gradient<T: Real>(
     gradient: &[T],
     factor: f64,
 ) -> Vec<T> {
-    let mut out = vec![T::ZERO; logits.len()];
-    let parts = (
-        Rows(&mut out[..], blend.classes),
-        Rows(logits, blend.classes),
-        targets,
-        softmax,
-    );
-    parallel::zip_rows(blend.classes, parts, |first, (out, logits, targets, softmax)| {
-        let gradient = if gradient.len() == 1 {
-            gradient
-        } else {
-            &gradient[first..first + targets.len()]
-        };
-        simd::dispatch(Gradient {
-            blend,
-            out,
-            logits,
+    parallel::fresh(logits.len(), |out| {
+        let parts = (
+            Rows(out, blend.classes),
+            Rows(logits, blend.classes),
             targets,
             softmax,
-            gradient,
-            factor,
+        );
+        parallel::zip_rows(blend.classes, parts, |first, (out, logits, targets, softmax)| {
+            let gradient = Factor::of_gradient(gradient).part(first..first + targets.len());
+            simd::dispatch(Gradient {
+                blend,
+                out,
+                logits,
+                targets,
+                softmax,
+                gradient,
+                factor,
+            });
         });
-    });
-    out
+    })
 }
 
-struct Gradient<'a, T> {
+struct Gradient<'a, T: 'static> {
     blend: &'a Blend<T>,
-    out: &'a mut [T],
+    out: BlankPart<'a, T>,
     logits: &'a [T],
     targets: &'a [Option<usize>],
     softmax: &'a [Softmax<T>],
-    gradient: &'a [T],
+    gradient: Factor<'a, T>,
     factor: f64,
 }
 
@@ -204,51 +175,87 @@ impl<T: Real> Kernel for Gradient<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { blend, .. } = self;
-        let rows = self
-            .out
-            .chunks_mut(blend.classes)
-            .zip(self.logits.chunks(blend.classes));
-        for (i, (out, row)) in rows.enumerate() {
-            let Some(target) = self.targets[i] else { continue };
-            let gradient = self.factor * self.gradient[if self.gradient.len() == 1 { 0 } else { i }].wide();
-            let hard = blend.of_target(target);
-            let Softmax { max, sum } = self.softmax[i];
-            let scale = s.constant::<T>(gradient * (hard + blend.share * blend.total) / sum.wide());
-            let max = s.splat(max);
-            let share = s.constant::<T>(gradient * blend.share);
-            match &blend.weights {
-                _ if blend.share == 0. => {
-                    simd::map1(
-                        s,
-                        out,
-                        row,
-                        #[inline(always)]
-                        |x: T::Vector<S>| (x - max).exp() * scale,
-                    );
-                }
-                None => {
-                    simd::map1(
-                        s,
-                        out,
-                        row,
-                        #[inline(always)]
-                        |x: T::Vector<S>| (x - max).exp() * scale - share,
-                    );
-                }
-                Some(weights) => {
-                    simd::map2(
-                        s,
-                        out,
-                        row,
-                        weights,
-                        #[inline(always)]
-                        |x: T::Vector<S>, w: T::Vector<S>| w.neg_mul_add(share, (x - max).exp() * scale),
-                    );
-                }
+    fn run<S: Simd>(mut self, s: S) {
+        for (i, row) in self.logits.chunks(self.blend.classes).enumerate() {
+            let slopes = self.targets[i].map(|target| {
+                let gradient = self.factor * self.gradient.of(i).wide();
+                Slopes::new(self.blend, self.softmax[i], target, gradient)
+            });
+            for (k, piece) in row.chunks(PIECE).enumerate() {
+                self.out.write(
+                    s,
+                    piece.len(),
+                    #[inline(always)]
+                    |out| match &slopes {
+                        Some(slopes) => slopes.write(s, self.blend, k * PIECE, piece, out),
+                        None => out.fill(T::ZERO),
+                    },
+                );
             }
-            out[target] -= T::of(gradient * hard);
+        }
+    }
+}
+
+/// What a row's gradient is made of.
+struct Slopes<T> {
+    max: T,
+    /// Of exp(x − max).
+    scale: T,
+    /// Of each class's weight.
+    share: T,
+    target: usize,
+    of_target: T,
+}
+
+impl<T: Real> Slopes<T> {
+    #[inline(always)]
+    fn new(blend: &Blend<T>, softmax: Softmax<T>, target: usize, gradient: f64) -> Self {
+        let hard = blend.of_target(target);
+        Self {
+            max: softmax.max,
+            scale: T::of(gradient * (hard + blend.share * blend.total) / softmax.sum.wide()),
+            share: T::of(gradient * blend.share),
+            target,
+            of_target: T::of(gradient * hard),
+        }
+    }
+
+    /// The part of the row that begins with the class `start`.
+    #[inline(always)]
+    fn write<S: Simd>(&self, s: S, blend: &Blend<T>, start: usize, logits: &[T], out: &mut [T]) {
+        let (max, scale, share) = (s.splat(self.max), s.splat(self.scale), s.splat(self.share));
+        match &blend.weights {
+            _ if blend.share == 0. => {
+                simd::map1(
+                    s,
+                    out,
+                    logits,
+                    #[inline(always)]
+                    |x: T::Vector<S>| (x - max).exp() * scale,
+                );
+            }
+            None => {
+                simd::map1(
+                    s,
+                    out,
+                    logits,
+                    #[inline(always)]
+                    |x: T::Vector<S>| (x - max).exp() * scale - share,
+                );
+            }
+            Some(weights) => {
+                simd::map2(
+                    s,
+                    out,
+                    logits,
+                    &weights[start..],
+                    #[inline(always)]
+                    |x: T::Vector<S>, w: T::Vector<S>| w.neg_mul_add(share, (x - max).exp() * scale),
+                );
+            }
+        }
+        if let Some(slope) = self.target.checked_sub(start).and_then(|i| out.get_mut(i)) {
+            *slope -= self.of_target;
         }
     }
 }

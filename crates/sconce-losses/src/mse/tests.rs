@@ -1,6 +1,7 @@
 use super::*;
 use candle_core::{DType, Device, Var};
 use proptest::prelude::*;
+use sconce_core::Error;
 use sconce_kernels::simd::{Level, with_level};
 use sconce_testkit::golden::{Bound, compare};
 use sconce_testkit::property::check_thread_independence;

@@ -5,14 +5,19 @@
 //! `xtask/bench/peer.py`. Both sides start from the same numbers ([`inputs`]) and hand over what they computed.
 
 pub mod inputs;
+pub mod memory;
 pub mod worker;
 
 mod adam;
+mod bce_with_logits;
 mod clip;
+mod cross_entropy;
+mod ctc;
 mod layer;
 mod layernorm;
 mod lenet;
 mod linear;
+mod loss;
 mod products;
 mod softmax;
 
@@ -54,6 +59,9 @@ pub const ROWS: &[Row] = &[
     linear::ROW,
     layernorm::ROW,
     softmax::ROW,
+    cross_entropy::ROW,
+    ctc::ROW,
+    bce_with_logits::ROW,
     adam::FEW_LARGE,
     adam::MANY_SMALL,
     clip::ROW,

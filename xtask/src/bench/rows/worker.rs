@@ -1,13 +1,14 @@
 //! A process that runs one entry as often as it is told.
 //!
-//! It first writes a line of JSON, `{"results": [[name, length, cosine], …]}`. Then it reads lines, each a number of steps,
+//! It first writes a line of JSON, `{"results": [[name, length, cosine], …], "start_mb": …}`, where the latter is the memory that
+//! it holds before the first step; its peak is counted from there. Then it reads lines, each a number of steps,
 //! does as many after a few that don't count, and answers each with the median time of a step in milliseconds.
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::{Result, Work, entries, inputs};
+use crate::{Result, Work, entries, inputs, memory};
 
 /// Runs the entry named by the only argument until standard input ends.
 pub fn main() -> ExitCode {
@@ -28,12 +29,13 @@ fn serve() -> Result<()> {
         .find(|entry| entry.name() == name)
         .ok_or_else(|| format!("no entry {name:?}"))?;
     let mut work = (entry.row.start)(entry.shape)?;
+    let start_mb = memory::restart_peak();
     let mut results = Vec::new();
     for (name, result) in work.results()? {
         let (norm, cosine) = inputs::summary(&result);
         results.push((name, norm, cosine));
     }
-    answer(&serde_json::json!({ "results": results }).to_string())?;
+    answer(&serde_json::json!({ "results": results, "start_mb": start_mb }).to_string())?;
     for line in std::io::stdin().lock().lines() {
         let steps: usize = line?.trim().parse()?;
         answer(&median_ms(work.as_mut(), steps)?.to_string())?;
