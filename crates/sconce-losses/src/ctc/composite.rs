@@ -15,6 +15,9 @@ pub(super) fn ctc(
     reduction: Reduction,
 ) -> Result<Tensor> {
     let rows = batch.rows.len();
+    if rows == 0 {
+        return reduction.composite(&constant(0., &[0], log_probs)?, 0.);
+    }
     let of_rows = |f: &dyn Fn(&Row) -> f64| {
         let values: Vec<f64> = batch.rows.iter().map(f).collect();
         Tensor::from_vec(values, rows, log_probs.device())?.to_dtype(log_probs.dtype())

@@ -36,19 +36,19 @@ struct Ctc<T> {
     element: PhantomData<T>,
 }
 
-struct Saved<T> {
+struct Saved {
     log_probs: Tensor,
-    trellis: Trellis<T>,
+    trellis: Trellis,
 }
 
 impl<T: Real> Function for Ctc<T> {
-    type Saved = Saved<T>;
+    type Saved = Saved;
 
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn forward(&self, inputs: &[Tensor], _wanted: &[bool]) -> Result<(Vec<Output>, Saved<T>)> {
+    fn forward(&self, inputs: &[Tensor], _wanted: &[bool]) -> Result<(Vec<Output>, Saved)> {
         let [log_probs] = inputs else {
             return Err(Error::config(NAME, "inputs", inputs.len(), "one").into());
         };
@@ -75,11 +75,7 @@ impl<T: Real> Function for Ctc<T> {
         ))
     }
 
-    fn backward(
-        &self,
-        ctx: &Backward<'_, Saved<T>>,
-        grads: &[Option<Tensor>],
-    ) -> Result<Vec<Option<Tensor>>> {
+    fn backward(&self, ctx: &Backward<'_, Saved>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let [Some(grad)] = grads else {
             return Ok(vec![None]);
         };

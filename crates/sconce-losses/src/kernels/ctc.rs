@@ -1,9 +1,9 @@
 //! Connectionist temporal classification: the forward and the backward recursion over a row's alignments, in logarithms.
 //!
-//! Each frame's values are held relative to the largest of the frame before, and what was taken off is added up in f64: so in
-//! f32 it is the distance from the likeliest states that is rounded, not the whole logarithm.
+//! They are in f64 whatever the input's type: along hundreds of frames the logarithms grow to thousands, and what is lost of
+//! their last places is the relative error of the posteriors.
 
-use super::lanes::{largest, log_sum_exp};
+use super::lanes::log_sum_exp;
 use crate::ctc::batch::{Batch, Row};
 use sconce_core::cpu::Real;
 use sconce_kernels::parallel::{self, BlankPart, Rows};
@@ -16,11 +16,10 @@ const LEAD: usize = 2;
 const WEIGHT: usize = 16;
 
 /// What the forward recursion leaves: the losses, and what the backward one needs.
-pub(crate) struct Trellis<T> {
+pub(crate) struct Trellis {
     pub(crate) losses: Vec<f64>,
-    /// For each row, frame and state ln Σ of the alignments that are there then, relative to the frame's shift.
-    alpha: Vec<T>,
-    shifts: Vec<f64>,
+    /// For each row, frame and state ln Σ of the alignments that are there then.
+    alpha: Vec<f64>,
 }
 
 /// The log-probabilities of one row.
@@ -35,10 +34,10 @@ struct Frames<'a, T> {
 impl<T: Real> Frames<'_, T> {
     /// Those of the classes that the states have.
     #[inline(always)]
-    fn emitted(&self, t: usize, states: &[usize], out: &mut [T]) {
+    fn emitted(&self, t: usize, states: &[usize], out: &mut [f64]) {
         let frame = &self.all[t * self.step + self.start..];
         for (out, &class) in out.iter_mut().zip(states) {
-            *out = frame[class];
+            *out = frame[class].wide();
         }
     }
 }
@@ -64,53 +63,38 @@ impl Batch {
 }
 
 /// What each state adds for being entered from two before: nothing, or −∞ where that can't be.
-fn barriers<T: Real>(row: &Row) -> Vec<T> {
-    let barrier = |may| if may { T::ZERO } else { T::NEG_INFINITY };
+fn barriers(row: &Row) -> Vec<f64> {
+    let barrier = |may| if may { 0. } else { f64::NEG_INFINITY };
     row.skips().map(barrier).collect()
 }
 
 /// The rows' losses, and what their gradient needs; from `[frames, batch, classes]`.
-pub(crate) fn ctc<T: Real>(batch: &Batch, log_probs: &[T]) -> Trellis<T> {
+pub(crate) fn ctc<T: Real>(batch: &Batch, log_probs: &[T]) -> Trellis {
     let size = |row: &Row| row.frames * (LEAD + row.states.len());
-    let mut alpha = vec![T::NEG_INFINITY; batch.rows.iter().map(size).sum()];
-    let mut shifts = vec![0.; batch.rows.iter().map(|row| row.frames).sum()];
+    let mut alpha = vec![f64::NEG_INFINITY; batch.rows.iter().map(size).sum()];
     let mut losses = vec![0.; batch.rows.len()];
-    let (mut alphas, mut shifts_left) = (&mut alpha[..], &mut shifts[..]);
+    let mut rest = &mut alpha[..];
     let mut items = Vec::with_capacity(losses.len());
     for (n, (row, loss)) in batch.rows.iter().zip(&mut losses).enumerate() {
         let frames = batch.frames_of(log_probs, n);
-        let alpha = alphas.split_off_mut(..size(row)).unwrap_or_default();
-        let shifts = shifts_left.split_off_mut(..row.frames).unwrap_or_default();
-        items.push((
-            row,
-            loss,
-            Forward {
-                row,
-                frames,
-                alpha,
-                shifts,
-            },
-        ));
+        let (alpha, after) = rest.split_at_mut(size(row));
+        rest = after;
+        items.push((loss, Forward { row, frames, alpha }));
     }
-    batch.for_each(items, |(row, loss, forward)| {
-        *loss = match (row.frames, row.labels()) {
+    batch.for_each(items, |(loss, forward)| {
+        *loss = match (forward.row.frames, forward.row.labels()) {
             (0, 0) => 0.,
             (0, _) => f64::INFINITY,
             _ => -simd::dispatch(forward),
         };
     });
-    Trellis {
-        losses,
-        alpha,
-        shifts,
-    }
+    Trellis { losses, alpha }
 }
 
 struct Forward<'a, T> {
     row: &'a Row,
     frames: Frames<'a, T>,
-    alpha: &'a mut [T],
-    shifts: &'a mut [f64],
+    alpha: &'a mut [f64],
 }
 
 impl<T: Real> Kernel for Forward<'_, T> {
@@ -120,11 +104,10 @@ impl<T: Real> Kernel for Forward<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> f64 {
         let Self { row, frames, .. } = self;
-        let (states, lanes) = (row.states.len(), s.lanes::<T>());
-        let barriers = barriers::<T>(row);
-        let mut emitted = vec![T::ZERO; states];
-        let mut shift = 0.;
-        let mut before: &[T] = &[];
+        let (states, lanes) = (row.states.len(), s.lanes::<f64>());
+        let barriers = barriers(row);
+        let mut emitted = vec![0.; states];
+        let mut before: &[f64] = &[];
         for (t, now) in self.alpha.chunks_exact_mut(LEAD + states).enumerate() {
             frames.emitted(t, &row.states, &mut emitted);
             if t == 0 {
@@ -132,33 +115,23 @@ impl<T: Real> Kernel for Forward<'_, T> {
                     *now = *emitted;
                 }
             } else {
-                let top = finite(largest(s, before));
-                shift += top.wide();
-                let top = s.splat(top);
                 for i in (0..states).step_by(lanes) {
-                    let skip = s.load::<T>(&before[i..]) + s.load(&barriers[i..]);
-                    let reach = log_sum_exp([s.load::<T>(&before[i + 2..]), s.load(&before[i + 1..]), skip]);
-                    ((reach - top) + s.load(&emitted[i..])).store(&mut now[LEAD + i..]);
+                    let skip = s.load::<f64>(&before[i..]) + s.load(&barriers[i..]);
+                    let reach =
+                        log_sum_exp([s.load::<f64>(&before[i + 2..]), s.load(&before[i + 1..]), skip]);
+                    (reach + s.load(&emitted[i..])).store(&mut now[LEAD + i..]);
                 }
             }
-            self.shifts[t] = shift;
             before = now;
         }
         // In the last label or the blank after it; with no label there is that blank alone.
-        let end = &before[before.len() - 2..];
-        let (a, b) = (end[0].wide(), end[1].wide());
+        let (a, b) = (before[before.len() - 2], before[before.len() - 1]);
         let max = if a > b { a } else { b };
         if max == f64::NEG_INFINITY {
             return max;
         }
-        shift + max + ((a - max).exp() + (b - max).exp()).ln()
+        max + ((a - max).exp() + (b - max).exp()).ln()
     }
-}
-
-/// 0 where nothing is possible, or not a number.
-#[inline(always)]
-fn finite<T: Real>(top: T) -> T {
-    if top.wide().is_finite() { top } else { T::ZERO }
 }
 
 /// The log-probabilities' gradient: scale · (exp(log_prob) − posterior), for a scale a row; rows without one, and frames past a
@@ -166,7 +139,7 @@ fn finite<T: Real>(top: T) -> T {
 pub(crate) fn ctc_gradient<T: Real>(
     batch: &Batch,
     log_probs: &[T],
-    trellis: &Trellis<T>,
+    trellis: &Trellis,
     scales: &[Option<f64>],
 ) -> Vec<T> {
     let posteriors = posteriors(batch, log_probs, trellis, scales);
@@ -244,29 +217,27 @@ where
 fn posteriors<T: Real>(
     batch: &Batch,
     log_probs: &[T],
-    trellis: &Trellis<T>,
+    trellis: &Trellis,
     scales: &[Option<f64>],
 ) -> Vec<Vec<T>> {
     let mut posteriors: Vec<Vec<T>> = batch.rows.iter().map(|_| Vec::new()).collect();
-    let (mut alpha, mut shifts) = (&trellis.alpha[..], &trellis.shifts[..]);
+    let mut rest = &trellis.alpha[..];
     let mut items = Vec::new();
     let rows = batch.rows.iter().zip(scales).zip(&trellis.losses);
     for (n, (((row, scale), loss), out)) in rows.zip(&mut posteriors).enumerate() {
-        let (own_alpha, rest) = alpha.split_at(row.frames * (LEAD + row.states.len()));
-        let (own_shifts, more) = shifts.split_at(row.frames);
-        (alpha, shifts) = (rest, more);
+        let (alpha, after) = rest.split_at(row.frames * (LEAD + row.states.len()));
+        rest = after;
         if scale.is_some_and(f64::is_finite) {
             let frames = batch.frames_of(log_probs, n);
-            items.push((row, frames, own_alpha, own_shifts, *loss, out));
+            items.push((row, frames, alpha, *loss, out));
         }
     }
-    batch.for_each(items, |(row, frames, alpha, shifts, loss, out)| {
+    batch.for_each(items, |(row, frames, alpha, loss, out)| {
         *out = vec![T::ZERO; row.frames * row.states.len()];
         simd::dispatch(Posteriors {
             row,
             frames,
             alpha,
-            shifts,
             loss,
             out,
         });
@@ -277,8 +248,7 @@ fn posteriors<T: Real>(
 struct Posteriors<'a, T> {
     row: &'a Row,
     frames: Frames<'a, T>,
-    alpha: &'a [T],
-    shifts: &'a [f64],
+    alpha: &'a [f64],
     loss: f64,
     out: &'a mut [T],
 }
@@ -289,40 +259,37 @@ impl<T: Real> Kernel for Posteriors<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { row, frames, .. } = self;
-        let (states, lanes) = (row.states.len(), s.lanes::<T>());
+        let (states, lanes) = (row.states.len(), s.lanes::<f64>());
         // What a state adds for being left to two after it.
-        let mut barriers = barriers::<T>(row);
+        let mut barriers = barriers(row);
         barriers.rotate_left(2.min(states));
-        let mut emitted = vec![T::ZERO; states];
-        // The frame after: ln Σ of how the alignments go on from there, with what that frame emits; two impossible states end it.
-        let mut after = vec![T::NEG_INFINITY; states + LEAD];
-        let mut shift = 0.;
+        let mut emitted = vec![0.; states];
+        let mut posteriors = vec![0.; states];
+        // ln Σ of how the alignments go on after this frame: after the last, from one of the last two states to the end.
+        let mut beta = vec![f64::NEG_INFINITY; states];
+        beta[states.saturating_sub(2)..].fill(0.);
+        // That of the frame after, with what it emits; two impossible states end it.
+        let mut after = vec![f64::NEG_INFINITY; states + LEAD];
+        let loss = s.splat(self.loss);
         for (t, now) in self.out.chunks_exact_mut(states).enumerate().rev() {
-            let alpha = &self.alpha[t * (LEAD + states) + LEAD..][..states];
-            let last = t + 1 == row.frames;
-            let top = if last { T::ZERO } else { finite(largest(s, &after)) };
-            shift += top.wide();
-            let top = s.splat(top);
-            let level = s.constant::<T>(self.shifts[t] + shift + self.loss);
+            if t + 1 < row.frames {
+                for i in (0..states).step_by(lanes) {
+                    let skip = s.load::<f64>(&after[i + 2..]) + s.load(&barriers[i..]);
+                    log_sum_exp([s.load::<f64>(&after[i..]), s.load(&after[i + 1..]), skip])
+                        .store(&mut beta[i..]);
+                }
+            }
             frames.emitted(t, &row.states, &mut emitted);
+            let alpha = &self.alpha[t * (LEAD + states) + LEAD..][..states];
             for i in (0..states).step_by(lanes) {
-                let beta = if last {
-                    let mut ends = [T::NEG_INFINITY; 16];
-                    for (i, end) in (i..states).zip(&mut ends) {
-                        if i + 2 >= states {
-                            *end = T::ZERO;
-                        }
-                    }
-                    s.load(&ends)
-                } else {
-                    let skip = s.load::<T>(&after[i + 2..]) + s.load(&barriers[i..]);
-                    log_sum_exp([s.load::<T>(&after[i..]), s.load(&after[i + 1..]), skip]) - top
-                };
-                ((s.load::<T>(&alpha[i..]) + level) + beta)
+                let beta = s.load::<f64>(&beta[i..]);
+                ((s.load::<f64>(&alpha[i..]) + beta) + loss)
                     .exp()
-                    .store(&mut now[i..]);
-                // In place: states further on are read before they are written, and none is read again.
+                    .store(&mut posteriors[i..]);
                 (beta + s.load(&emitted[i..])).store(&mut after[i..states]);
+            }
+            for (now, posterior) in now.iter_mut().zip(&posteriors) {
+                *now = T::of(*posterior);
             }
         }
     }
