@@ -2,12 +2,14 @@
 
 mod graphs;
 mod matrix;
+mod panels;
 mod tables;
 
 use crate::{Failure, Result};
 pub use graphs::graphs;
 use image::RgbImage;
 pub use matrix::matrix;
+pub use panels::{Panel, panels};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};

@@ -1,8 +1,9 @@
-"""Losses over a grid of their options: cross-entropy, NLL, binary cross-entropy, CTC, absolute, squared and Huber errors."""
+"""Losses over a grid of their options: of classes, yes and no, numbers and unaligned labels here, all others in `more_losses`."""
 
 import torch
 import torch.nn.functional as F
 
+import more_losses
 from case_set import CaseSet, indices, leaf, normal
 
 # shape of x, its scale, whether classes are weighted, ignore_index, label_smoothing
@@ -106,6 +107,8 @@ def generate():
         extreme_logits(cases, reduction)
         for options in CTC:
             ctc(cases, reduction, *options)
+    for reduction in ["none", "mean", "sum"]:
+        more_losses.generate(cases, reduction)
     return cases
 
 

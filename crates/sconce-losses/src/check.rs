@@ -84,6 +84,82 @@ pub(crate) fn probabilities(name: &'static str, argument: &'static str, tensor: 
     }
 }
 
+/// Labels that are 1 or −1, as constants of the input's type.
+pub(crate) fn signs(
+    name: &'static str,
+    target: &Tensor,
+    (axes, dims): (&str, &[usize]),
+    input: &Tensor,
+) -> Result<Tensor> {
+    if target.dims() != dims {
+        return Err(Error::shape(
+            name,
+            "target",
+            format!("{axes} = {dims:?}"),
+            target.dims(),
+        ));
+    }
+    constant(name, "target", target)?;
+    let values = target.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    match values.iter().enumerate().find(|(_, value)| value.abs() != 1.) {
+        Some((index, value)) => Err(Error::Value {
+            layer: name.into(),
+            argument: "target",
+            index,
+            value: value.to_string(),
+            expected: "1 or -1".into(),
+        }),
+        None => Ok(target.to_dtype(input.dtype())?),
+    }
+}
+
+/// A tensor that gets no gradient, and so must not wait for one.
+pub(crate) fn constant(name: &'static str, argument: &'static str, tensor: &Tensor) -> Result<()> {
+    match tensor.track_op() {
+        false => Ok(()),
+        true => {
+            let expected = "a constant: the loss has no gradient for it, so detach it";
+            Err(Error::config(name, argument, "tracked", expected))
+        }
+    }
+}
+
+/// Another argument of the input's shape and type.
+pub(crate) fn like(
+    name: &'static str,
+    argument: &'static str,
+    tensor: &Tensor,
+    input: &Tensor,
+) -> Result<()> {
+    if tensor.dims() != input.dims() {
+        let expected = format!("{:?}, the first argument's", input.dims());
+        return Err(Error::shape(name, argument, expected, tensor.dims()));
+    }
+    match tensor.dtype() == input.dtype() {
+        true => Ok(()),
+        false => {
+            let expected = format!("{:?}, the first argument's", input.dtype());
+            Err(wrong_dtype(name, argument, tensor, expected))
+        }
+    }
+}
+
+/// An option that is a finite number.
+pub(crate) fn finite(name: &'static str, field: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() {
+        true => Ok(()),
+        false => Err(Error::config(name, field, value, "a finite number")),
+    }
+}
+
+/// An option that is a finite number above 0.
+pub(crate) fn positive(name: &'static str, field: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value > 0. {
+        true => Ok(()),
+        false => Err(Error::config(name, field, value, "a finite number above 0")),
+    }
+}
+
 /// An option that is a finite number, at least 0.
 pub(crate) fn not_negative(name: &'static str, field: &'static str, value: f64) -> Result<()> {
     match value.is_finite() && value >= 0. {

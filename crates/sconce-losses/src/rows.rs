@@ -119,7 +119,7 @@ pub(crate) fn without_classes(dims: &[usize]) -> (Vec<usize>, &'static str) {
     }
 }
 
-fn check_targets(name: &'static str, values: &Tensor, targets: &Tensor) -> Result<()> {
+pub(crate) fn check_targets(name: &'static str, values: &Tensor, targets: &Tensor) -> Result<()> {
     let (expected, axes) = without_classes(values.dims());
     if targets.dims() != expected {
         return Err(Error::shape(

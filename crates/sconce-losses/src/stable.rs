@@ -23,6 +23,33 @@ pub(crate) fn working(x: &Tensor) -> Result<Tensor> {
     }
 }
 
+/// eˣ − 1.
+///
+/// With w = eˣ rounded, (w − 1)·x/ln w, Kahan's other half; −1 where eˣ is lost beside it.
+pub(crate) fn exp_m1(x: &Tensor) -> Result<Tensor> {
+    let w = x.exp()?;
+    let above = (&w - 1.)?;
+    let corrected = (&above * (x / w.log()?)?)?;
+    let whole = above.eq(-1.)?.where_cond(&above, &corrected)?;
+    // Beyond the largest exponent w is infinite, and so is the answer.
+    let whole = w.eq(f64::INFINITY)?.where_cond(&w, &whole)?;
+    above.eq(0.)?.where_cond(x, &whole)
+}
+
+/// 1/(1 + e⁻ˣ): 1/(1 + e^−|x|), times e^−|x| for negative x.
+pub(crate) fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    let small = x.abs()?.neg()?.exp()?;
+    let above = x.ge(0.)?.where_cond(&small.ones_like()?, &small)?;
+    above / (small + 1.)?
+}
+
+/// [`softplus`] of a detached tensor: max(x, 0) + ln(1 + e^−|x|).
+pub(crate) fn softplus_of(x: &Tensor) -> Result<Tensor> {
+    let value = (x.relu()? + ln_1p(&x.abs()?.neg()?.exp()?)?)?;
+    // The maximum with 0 takes a NaN for the smaller.
+    x.ne(x)?.where_cond(x, &value)
+}
+
 /// ln(1 + eˣ), for large and small x too: the negative logarithm of sigmoid(−x).
 pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
     apply1(Softplus, &[x])
@@ -37,30 +64,22 @@ impl Function for Softplus {
         "softplus"
     }
 
-    /// max(x, 0) + ln(1 + e^−|x|)
     fn forward(&self, inputs: &[Tensor], _wanted: &[bool]) -> Result<(Vec<Output>, Tensor)> {
         let [input] = inputs else {
             return Err(Error::config(self.name(), "inputs", inputs.len(), "one").into());
         };
-        let x = working(input)?;
-        let value = (x.relu()? + ln_1p(&x.abs()?.neg()?.exp()?)?)?;
-        // The maximum with 0 takes a NaN for the smaller.
-        let value = x.ne(&x)?.where_cond(&x, &value)?;
+        let value = softplus_of(&working(input)?)?;
         Ok((
             vec![Output::copy_of(&value.to_dtype(input.dtype())?)?],
             input.clone(),
         ))
     }
 
-    /// sigmoid(x) = 1/(1 + e^−|x|), times e^−|x| for negative x.
     fn backward(&self, ctx: &Backward<'_, Tensor>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let [Some(grad)] = grads else {
             return Ok(vec![None]);
         };
-        let x = working(ctx.saved)?;
-        let small = x.abs()?.neg()?.exp()?;
-        let above = x.ge(0.)?.where_cond(&small.ones_like()?, &small)?;
-        let slope = (above / (small + 1.)?)?.to_dtype(grad.dtype())?;
+        let slope = sigmoid(&working(ctx.saved)?)?.to_dtype(grad.dtype())?;
         Ok(vec![Some((grad * slope)?)])
     }
 }
@@ -77,6 +96,22 @@ mod tests {
         let x = Tensor::new(&values, &Device::Cpu).unwrap();
         for (x, y) in values.iter().zip(ln_1p(&x).unwrap().to_vec1::<f64>().unwrap()) {
             let expected = x.ln_1p();
+            assert!(
+                y == expected || (y - expected).abs() <= 1e-15 * expected.abs(),
+                "{x}: {y}, not {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn exponentials_keep_their_digits() {
+        let inf = f64::INFINITY;
+        let values: [f64; 12] = [
+            -inf, -800., -1., -1e-9, -1e-300, 0., 1e-300, 1e-17, 1e-9, 0.3, 700., inf,
+        ];
+        let x = Tensor::new(&values, &Device::Cpu).unwrap();
+        for (x, y) in values.iter().zip(exp_m1(&x).unwrap().to_vec1::<f64>().unwrap()) {
+            let expected = x.exp_m1();
             assert!(
                 y == expected || (y - expected).abs() <= 1e-15 * expected.abs(),
                 "{x}: {y}, not {expected}"

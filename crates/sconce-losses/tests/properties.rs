@@ -9,11 +9,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 use proptest::prelude::*;
 use sconce_core::{Init, ParamStore, param};
-use sconce_losses::{
-    BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
-    bce_with_logits, cross_entropy_with, ctc, elastic_net, huber, l1, l1_penalty, l2_penalty, mse, nll,
-    smooth_l1,
-};
+use sconce_losses::*;
 use sconce_testkit::Random;
 
 const TYPES: [DType; 8] = [
@@ -155,6 +151,129 @@ proptest! {
     }
 
     #[test]
+    fn losses_of_distributions_and_margins(
+        seed: u64, shape in shapes(), other in shapes(), same in 0..4, dtype in types(), second in types(),
+        reduction in reductions(), option in options(), flag: bool, signed: bool,
+    ) {
+        let mut random = Random::new(seed);
+        let (other, second) = if same > 0 { (&shape, dtype) } else { (&other, second) };
+        let x = tensor(&mut random, &shape, dtype);
+        let y = tensor(&mut random, other, second);
+        let fits = shape == *other && dtype.is_float();
+        let good = fits && dtype == second;
+        let finite = option.is_finite();
+        let at_least_0 = option >= 0. && finite;
+        check(log_cosh(&x, &y, reduction), &shape, reduction, good)?;
+        check(quantile(&x, &y, option, reduction), &shape, reduction, good && option > 0. && option < 1.)?;
+        let cfg = PoissonNllConfig { log_input: flag, full: signed, eps: option };
+        check(poisson_nll(&x, &y, &cfg, reduction), &shape, reduction, good && at_least_0)?;
+        let cfg = GaussianNllConfig { full: flag, eps: option };
+        check(gaussian_nll(&x, &y, &y, &cfg, reduction), &shape, reduction, good && at_least_0)?;
+        let cfg = KlDivConfig { log_target: flag, batchmean: signed };
+        check(kl_div(&x, &y, &cfg, reduction), &shape, reduction, good)?;
+        let cfg = SigmoidFocalConfig { alpha: flag.then_some(option), gamma: 2. };
+        check(sigmoid_focal(&x, &y, &cfg, reduction), &shape, reduction, false)?;
+        let rows = shape.iter().copied().take(shape.len().saturating_sub(1)).collect::<Vec<_>>();
+        let weight = flag.then(|| tensor(&mut random, other, second));
+        let loss = multilabel_soft_margin(&x, &y, weight.as_ref(), reduction);
+        check(loss, &rows, reduction, good && shape.last().is_some_and(|&n| n > 0))?;
+        // Labels of 1 and −1, or any.
+        let labels = match signed {
+            true => (random.normal(other.as_slice(), DType::F64)?.ge(0.)?.to_dtype(DType::F64)? * 2.)?.affine(1., -1.)?,
+            false => y.to_dtype(DType::F64)?,
+        };
+        let good = fits && signed;
+        check(hinge(&x, &labels, reduction), &shape, reduction, good)?;
+        check(soft_margin(&x, &labels, reduction), &shape, reduction, good)?;
+        check(hinge_embedding(&x, &labels, option, reduction), &shape, reduction, good && finite)?;
+        check(margin_ranking(&x, &x, &labels, option, reduction), &shape, reduction, good && finite)?;
+        let target = labels.flatten_all()?;
+        let batch = shape.first().copied().unwrap_or(0).min(target.dims1()?);
+        let target = if shape.len() == 1 { target.sum_all()?.ones_like()? } else { target.narrow(0, 0, batch)? };
+        let expected = if shape.len() == 2 { vec![batch] } else { vec![] };
+        let good = shape.len() == 1 && dtype.is_float() && finite;
+        let loss = cosine_embedding(&x, &x, &target, option, reduction);
+        check(loss, &expected, reduction, good)?;
+    }
+
+    #[test]
+    fn losses_of_embeddings_and_regions(
+        seed: u64, shape in shapes(), other in shapes(), same in 0..4, dtype in types(), second in types(),
+        reduction in reductions(), option in options(), flag: bool,
+    ) {
+        let mut random = Random::new(seed);
+        let (other, second) = if same > 0 { (&shape, dtype) } else { (&other, second) };
+        let x = tensor(&mut random, &shape, dtype);
+        let y = tensor(&mut random, other, second);
+        let good = shape == *other && dtype == second && dtype.is_float();
+        let positive = option > 0. && option.is_finite();
+        let mut rows = shape.clone();
+        let features = rows.pop().unwrap_or(0);
+        let cfg = TripletMarginConfig { margin: 1., p: option, eps: 1e-6, swap: flag };
+        let loss = triplet_margin(&x, &y, &x, &cfg, reduction);
+        check(loss, &rows, reduction, good && features > 0 && option > 0.)?;
+        let first = |x: &Tensor, y: &Tensor| (x - y)?.flatten_all()?.sum(0);
+        let loss = triplet_margin_with_distance(&x, &y, &x, first, option, flag, reduction);
+        check(loss, &[], reduction, good && positive)?;
+        let pairs = good && positive && shape.len() == 2 && shape.iter().all(|&n| n > 0);
+        let twice: Vec<usize> = rows.iter().map(|n| 2 * n).collect();
+        check(nt_xent(&x, &y, option, reduction), &twice, reduction, pairs)?;
+        for negatives in [None, Some(y.clone())] {
+            let cfg = InfoNceConfig { temperature: option, negatives };
+            check(info_nce(&x, &y, &cfg, reduction), &rows, reduction, pairs)?;
+        }
+        if dtype.is_float() && second.is_float() {
+            let (x, y) = ((x / 3.)?, (y / 3.)?);
+            let good = good && shape.len() >= 2 && option >= 0. && option.is_finite();
+            let axes = if flag { 1..2 } else { 0..2 };
+            let kept = shape.get(axes).unwrap_or_default();
+            let cfg = DiceConfig { smooth: option, squared: flag, batch: flag };
+            check(dice(&x, &y, &cfg, reduction), kept, reduction, good)?;
+            let cfg = IouConfig { smooth: option, batch: flag };
+            check(iou(&x, &y, &cfg, reduction), kept, reduction, good)?;
+            let cfg = SigmoidFocalConfig { alpha: None, gamma: option };
+            let loss = sigmoid_focal(&x, &y, &cfg, reduction);
+            let good = shape == *other && dtype == second && option >= 0. && option.is_finite();
+            check(loss, &shape, reduction, good)?;
+        }
+    }
+
+    #[test]
+    fn losses_of_several_classes(
+        seed: u64, shape in shapes(), other in shapes(), kind in 0..4, dtype in types(), second in types(),
+        reduction in reductions(), option in options(), weights in prop::option::of(0usize..4), flag: bool,
+    ) {
+        let mut random = Random::new(seed);
+        let x = tensor(&mut random, &shape, dtype);
+        let mut rows = shape.clone();
+        let classes = match shape.len() {
+            0 => 0,
+            1 => rows.remove(0),
+            _ => rows.remove(1),
+        };
+        let y = match kind {
+            0 => tensor(&mut random, &other, second),
+            _ => random.indices(rows.clone(), classes).unwrap(),
+        };
+        let weight = weights.map(|n| tensor(&mut random, &[n], dtype));
+        let good = kind > 0 && classes > 0 && dtype.is_float() && weights.is_none_or(|n| n == classes);
+        let cfg = SoftmaxFocalConfig { weight: weight.clone(), gamma: option, ignore_index: 1 };
+        let loss = softmax_focal(&x, &y, &cfg, reduction);
+        check(loss, &rows, reduction, good && option >= 0. && option.is_finite())?;
+        let p = if flag { MultiMarginNorm::One } else { MultiMarginNorm::Two };
+        let cfg = MultiMarginConfig { p, margin: option, weight };
+        let loss = multi_margin(&x, &y, &cfg, reduction);
+        check(loss, &rows, reduction, good && option.is_finite() && shape.len() <= 2)?;
+        let labels = match kind {
+            0 => y,
+            _ => (random.indices(shape.clone(), classes + 1).unwrap().to_dtype(DType::F64)? - 1.)?.to_dtype(DType::I64)?,
+        };
+        let loss = multilabel_margin(&x, &labels, reduction);
+        let good = kind > 0 && classes > 0 && dtype.is_float() && shape.len() <= 2;
+        check(loss, &rows, reduction, good)?;
+    }
+
+    #[test]
     fn penalties(
         sizes in prop::collection::vec(0usize..4, 0..4), dtype in types(), l1 in options(), l2 in options(),
         glob in prop::sample::select(vec!["*", "p0", "q*", "[", ""]),
@@ -180,6 +299,7 @@ fn no_rows_at_all() {
     for dtype in [DType::F32, DType::F64, DType::BF16] {
         let x = Tensor::zeros((0, 3), dtype, &Device::Cpu).unwrap();
         let classes = Tensor::zeros(0, DType::I64, &Device::Cpu).unwrap();
+        let labels = Tensor::zeros((0, 3), DType::I64, &Device::Cpu).unwrap();
         let all = |reduction| {
             let cross = CrossEntropyConfig::default();
             [
@@ -200,6 +320,24 @@ fn no_rows_at_all() {
                 ),
                 cross_entropy_with(&x, &classes, &cross, reduction),
                 cross_entropy_with(&x, &x, &cross, reduction),
+                log_cosh(&x, &x, reduction),
+                quantile(&x, &x, 0.5, reduction),
+                poisson_nll(&x, &x, &PoissonNllConfig::default(), reduction),
+                gaussian_nll(&x, &x, &x, &GaussianNllConfig::default(), reduction),
+                kl_div(&x, &x, &KlDivConfig::default(), reduction),
+                sigmoid_focal(&x, &x, &SigmoidFocalConfig::default(), reduction),
+                softmax_focal(&x, &classes, &SoftmaxFocalConfig::default(), reduction),
+                hinge(&x, &x, reduction),
+                soft_margin(&x, &x, reduction),
+                hinge_embedding(&x, &x, 1., reduction),
+                margin_ranking(&x, &x, &x, 0., reduction),
+                cosine_embedding(&x, &x, &classes, 0., reduction),
+                multi_margin(&x, &classes, &MultiMarginConfig::default(), reduction),
+                multilabel_margin(&x, &labels, reduction),
+                multilabel_soft_margin(&x, &x, None, reduction),
+                triplet_margin(&x, &x, &x, &TripletMarginConfig::default(), reduction),
+                dice(&x, &x, &DiceConfig::default(), reduction),
+                iou(&x, &x, &IouConfig::default(), reduction),
             ]
             .map(|loss| {
                 loss.unwrap()

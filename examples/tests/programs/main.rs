@@ -17,6 +17,7 @@ mod hetero;
 mod karate;
 mod keypoints;
 mod lenet;
+mod losses;
 mod molecules;
 mod segment;
 mod traffic;

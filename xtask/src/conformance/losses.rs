@@ -1,9 +1,14 @@
-//! Losses of classes, of yes and no, and of numbers.
+//! Losses of classes, of yes and no, of numbers, distributions, embeddings and regions.
+
+mod classes;
+mod distributions;
+mod embeddings;
+mod regions;
 
 use sconce::core::candle_core::{self, D, Tensor, Var};
 use sconce::losses::{
     BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
-    bce_with_logits, cross_entropy_with, ctc, huber, l1, mse, nll, smooth_l1,
+    bce_with_logits, cross_entropy_with, ctc, huber, l1, log_cosh, mse, nll, quantile, smooth_l1,
 };
 
 use sconce::nn::log_softmax;
@@ -15,6 +20,8 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         "none" => Reduction::None,
         "mean" => Reduction::Mean,
         "sum" => Reduction::Sum,
+        // The divergence alone has it, and an option for it.
+        "batchmean" if setting.kind() == "kl_div" => Reduction::Mean,
         other => return Err(Stop::Unsupported(format!("reduction {other}"))),
     };
     match setting.kind() {
@@ -86,7 +93,21 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
                 ctc(&log_probs, targets, &frames, &labels, &cfg, reduction)
             })
         }
-        _ => Err(Stop::kind(setting)),
+        "log_cosh" => of_numbers(setting, |x, target| log_cosh(x, target, reduction)),
+        "quantile" => {
+            let q = setting.number("q")?;
+            of_numbers(setting, |x, target| quantile(x, target, q, reduction))
+        }
+        "kl_div" | "poisson_nll" | "gaussian_nll" => distributions::run(setting, reduction),
+        "sigmoid_focal"
+        | "softmax_focal"
+        | "hinge"
+        | "soft_margin"
+        | "multi_margin"
+        | "multilabel_margin"
+        | "multilabel_soft_margin" => classes::run(setting, reduction),
+        "dice" | "iou" => regions::run(setting, reduction),
+        _ => embeddings::run(setting, reduction),
     }
 }
 

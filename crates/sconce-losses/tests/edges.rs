@@ -1,0 +1,334 @@
+//! At bends, at bounds and far out: values and slopes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use sconce_losses::*;
+
+const INF: f64 = f64::INFINITY;
+
+fn tensor(values: &[f64]) -> Tensor {
+    Tensor::new(values, &Device::Cpu).unwrap()
+}
+
+/// The losses of these values, and their slopes.
+fn at(values: &[f64], loss: impl Fn(&Tensor) -> Result<Tensor>) -> (Vec<f64>, Vec<f64>) {
+    let x = Var::from_tensor(&tensor(values)).unwrap();
+    let losses = loss(&x).unwrap();
+    let slopes = losses.sum_all().unwrap().backward().unwrap().remove(&x).unwrap();
+    (losses.to_vec1().unwrap(), slopes.to_vec1().unwrap())
+}
+
+/// Losses and slopes are these, to the last digits.
+#[track_caller]
+fn expect(actual: (Vec<f64>, Vec<f64>), values: &[f64], slopes: &[f64]) {
+    for (actual, expected) in [(&actual.0, values), (&actual.1, slopes)] {
+        let near =
+            |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-14 * b.abs();
+        assert!(
+            actual.len() == expected.len() && actual.iter().zip(expected).all(near),
+            "{actual:?}, expected {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn at_the_bend_the_slope_is_pytorchs() {
+    let ones = tensor(&[1.; 5]);
+    // Right by more than the margin, by just the margin, by less; infinitely right and wrong.
+    let scores = [2., 1., 0., INF, -INF];
+    expect(
+        at(&scores, |x| hinge(x, &ones, Reduction::None)),
+        &[0., 0., 1., 0., INF],
+        &[0., 0., -1., 0., -1.],
+    );
+    let minus = ones.neg().unwrap();
+    expect(
+        at(&scores, |x| hinge_embedding(x, &minus, 1., Reduction::None)),
+        &[0., 0., 1., 0., INF],
+        &[0., 0., -1., 0., -1.],
+    );
+    let zeros = tensor(&[0.; 5]);
+    expect(
+        at(&scores, |x| margin_ranking(x, &zeros, &ones, 1., Reduction::None)),
+        &[0., 0., 1., 0., INF],
+        &[0., 0., -1., 0., -1.],
+    );
+    expect(
+        at(&[0., 1., -1.], |x| {
+            quantile(x, &tensor(&[0.; 3]), 0.75, Reduction::None)
+        }),
+        &[0., 0.25, 0.75],
+        &[-0.25, 0.25, -0.75],
+    );
+    let other = Tensor::new(&[0u32], &Device::Cpu).unwrap();
+    let multi = |x: &Tensor| {
+        let cfg = MultiMarginConfig::default();
+        multi_margin(&x.unsqueeze(0)?, &other, &cfg, Reduction::None)
+    };
+    expect(at(&[1., 0.], multi), &[0.], &[0., 0.]);
+    expect(at(&[0., INF], multi), &[INF], &[-0.5, 0.5]);
+    // Two that are infinite: as PyTorch's, nothing.
+    expect(at(&[INF, INF], multi), &[0.], &[0., 0.]);
+    expect(at(&[-INF, -INF], multi), &[0.], &[0., 0.]);
+    assert!(at(&[f64::NAN, 0.], multi).0[0].is_nan());
+}
+
+#[test]
+fn sure_mistakes_and_sure_successes() {
+    let x = [0., 1e4, -1e4, INF, -INF, -40.];
+    let half = 0.5;
+    let tail = 4.248_354_255_291_589e-18; // ln(1 + e⁻⁴⁰), and the sigmoid of −40
+    expect(
+        at(&x, |x| soft_margin(x, &tensor(&[-1.; 6]), Reduction::None)),
+        &[2f64.ln(), 1e4, 0., INF, 0., tail],
+        &[half, 1., 0., 1., 0., tail],
+    );
+    expect(
+        at(&x, |x| log_cosh(x, &tensor(&[0.; 6]), Reduction::None)),
+        &[0., 1e4 - 2f64.ln(), 1e4 - 2f64.ln(), INF, INF, 40. - 2f64.ln()],
+        &[0., 1., -1., 1., -1., -1.],
+    );
+    // Near 0 no digit is lost: half the square.
+    expect(
+        at(&[1e-9, -1e-5], |x| {
+            log_cosh(x, &tensor(&[0.; 2]), Reduction::None)
+        }),
+        &[5e-19, 0.5e-10 - 1e-20 / 12.],
+        &[1e-9, -1e-5 + 1e-15 / 3.],
+    );
+    let focal = |gamma, target: f64| {
+        move |x: &Tensor| {
+            let cfg = SigmoidFocalConfig { alpha: None, gamma };
+            sigmoid_focal(x, &(x.zeros_like()? + target)?, &cfg, Reduction::None)
+        }
+    };
+    let x = [0., 1e4, -1e4, 800.];
+    expect(
+        at(&x, focal(0.5, 0.)),
+        &[half.sqrt() * 2f64.ln(), 1e4, 0., 800.],
+        &[half.sqrt() * (half + 0.25 * 2f64.ln()), 1., 0., 1.],
+    );
+    expect(
+        at(&x, focal(2., 1.)),
+        &[0.25 * 2f64.ln(), 0., 1e4, 0.],
+        &[-0.125 - 0.25 * 2f64.ln(), 0., -1., 0.],
+    );
+    let classes = Tensor::new(&[0u32], &Device::Cpu).unwrap();
+    for gamma in [0., 0.5, 2.] {
+        let cfg = SoftmaxFocalConfig {
+            gamma,
+            ..SoftmaxFocalConfig::default()
+        };
+        let focal = |x: &Tensor| softmax_focal(&x.unsqueeze(0)?, &classes, &cfg, Reduction::None);
+        expect(at(&[1e4, -1e4], focal), &[0.], &[0., 0.]);
+        expect(at(&[-1e4, 1e4], focal), &[2e4], &[-1., 1.]);
+        expect(at(&[0., -INF], focal), &[0.], &[0., 0.]);
+    }
+}
+
+#[test]
+fn a_target_of_probability_0_contributes_nothing() {
+    let cfg = KlDivConfig::default();
+    let target = tensor(&[0., 0., 0.5, 1.]);
+    expect(
+        at(&[-1., -INF, -INF, -1e4], |x| {
+            kl_div(x, &target, &cfg, Reduction::None)
+        }),
+        &[0., 0., INF, 1e4],
+        &[0., 0., -0.5, -1.],
+    );
+    expect(
+        at(&[0., 1.], |t| {
+            kl_div(&tensor(&[-1.; 2]), t, &cfg, Reduction::None)
+        }),
+        &[0., 1.],
+        &[-INF, 2.],
+    );
+    let cfg = KlDivConfig {
+        log_target: true,
+        ..cfg
+    };
+    let target = tensor(&[-INF, -INF, 0.]);
+    expect(
+        at(&[-1., -INF, -1e4], |x| kl_div(x, &target, &cfg, Reduction::None)),
+        &[0., 0., 1e4],
+        &[0., 0., -1.],
+    );
+    expect(
+        at(&[-INF, 0.], |t| {
+            kl_div(&tensor(&[-1.; 2]), t, &cfg, Reduction::None)
+        }),
+        &[0., 1.],
+        &[0., 2.],
+    );
+    let nan = kl_div(
+        &tensor(&[f64::NAN]),
+        &tensor(&[0.]),
+        &KlDivConfig::default(),
+        Reduction::Sum,
+    );
+    assert!(nan.unwrap().to_scalar::<f64>().unwrap().is_nan());
+}
+
+#[test]
+fn variances_are_bounded_and_their_slopes_are_not() {
+    let (x, t) = (tensor(&[2.; 4]), tensor(&[1.; 4]));
+    let cfg = GaussianNllConfig {
+        eps: 0.5,
+        ..GaussianNllConfig::default()
+    };
+    let at_bound = 0.5 * (0.5f64.ln() + 2.);
+    expect(
+        at(&[0., 0.1, 0.5, INF], |var| {
+            gaussian_nll(&x, &t, var, &cfg, Reduction::None)
+        }),
+        &[at_bound, at_bound, at_bound, INF],
+        &[-1., -1., -1., 0.],
+    );
+}
+
+#[test]
+fn counts_that_have_no_logarithm_and_rates_that_have_none() {
+    let cfg = PoissonNllConfig {
+        full: true,
+        ..PoissonNllConfig::default()
+    };
+    // Stirling's term is there above 1 alone, and its slope too.
+    let stirling = |t: f64| t * t.ln() - t + 0.5 * (2. * std::f64::consts::PI * t).ln();
+    expect(
+        at(&[0., 1., 3.], |t| {
+            poisson_nll(&tensor(&[1.; 3]), t, &cfg, Reduction::None)
+        }),
+        &[1f64.exp(), 1f64.exp() - 1., 1f64.exp() - 3. + stirling(3.)],
+        &[-1., -1., -1. + 3f64.ln() + 1. / 6.],
+    );
+    let cfg = PoissonNllConfig {
+        log_input: false,
+        ..PoissonNllConfig::default()
+    };
+    let loss = |x: f64, t: f64| {
+        let loss = poisson_nll(&tensor(&[x]), &tensor(&[t]), &cfg, Reduction::Sum).unwrap();
+        loss.to_scalar::<f64>().unwrap()
+    };
+    assert!(loss(-1., 1.).is_nan() && loss(0., 0.) == 0.);
+    assert_eq!(loss(0., 1.), -1e-8f64.ln());
+}
+
+#[test]
+fn vectors_of_zeros() {
+    let zeros = Tensor::zeros((2, 3), DType::F64, &Device::Cpu).unwrap();
+    let b = Tensor::new(&[[1f64, 2., 2.], [3., 0., 4.]], &Device::Cpu).unwrap();
+    let same = tensor(&[1., 1.]);
+    let a = Var::from_tensor(&zeros).unwrap();
+    let losses = cosine_embedding(&a, &b, &same, 0., Reduction::None).unwrap();
+    assert_eq!(losses.to_vec1::<f64>().unwrap(), [1., 1.]);
+    let finite = |loss: Tensor| {
+        let gradient = loss.sum_all().unwrap().backward().unwrap().remove(&a).unwrap();
+        let values = gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert!(values.iter().all(|v| v.is_finite()), "{values:?}");
+    };
+    finite(losses);
+    finite(nt_xent(&a, &b, 0.5, Reduction::Mean).unwrap());
+    finite(info_nce(&a, &b, &InfoNceConfig::default(), Reduction::Mean).unwrap());
+    // Three points in one place: the distance's slope is 0 by every norm.
+    for p in [0.5, 1., 1.5, 2., 3., INF] {
+        let cfg = TripletMarginConfig {
+            p,
+            eps: 0.,
+            ..TripletMarginConfig::default()
+        };
+        let loss = triplet_margin(&a, &zeros, &zeros, &cfg, Reduction::None).unwrap();
+        assert_eq!(loss.to_vec1::<f64>().unwrap(), [1., 1.], "p {p}");
+        let gradient = loss.sum_all().unwrap().backward().unwrap().remove(&a).unwrap();
+        assert_eq!(gradient.to_vec2::<f64>().unwrap(), [[0.; 3]; 2], "p {p}");
+    }
+}
+
+#[test]
+fn the_largest_of_several_share_the_slope() {
+    let a = Var::new(&[[3f64, -3., 1.]], &Device::Cpu).unwrap();
+    let zeros = a.zeros_like().unwrap();
+    let cfg = TripletMarginConfig {
+        p: INF,
+        eps: 0.,
+        ..TripletMarginConfig::default()
+    };
+    let far = Tensor::new(&[[3f64, -3., 3.]], &Device::Cpu).unwrap();
+    let loss = triplet_margin(&a, &zeros, &far, &cfg, Reduction::Sum).unwrap();
+    assert_eq!(loss.to_scalar::<f64>().unwrap(), 2.);
+    let gradient = loss.backward().unwrap().remove(&a).unwrap();
+    assert_eq!(gradient.to_vec2::<f64>().unwrap(), [[0.5, -0.5, 1.]]);
+    let nan = Tensor::new(&[[f64::NAN, 0., 1.]], &Device::Cpu).unwrap();
+    let loss = triplet_margin(&nan, &zeros, &far, &cfg, Reduction::Sum).unwrap();
+    assert!(loss.to_scalar::<f64>().unwrap().is_nan());
+}
+
+#[test]
+fn nothing_predicted_where_there_is_nothing_is_right() {
+    let zeros = Tensor::zeros((1, 1, 4), DType::F64, &Device::Cpu).unwrap();
+    let value = |loss: Result<Tensor>| loss.unwrap().to_scalar::<f64>().unwrap();
+    assert_eq!(
+        value(dice(&zeros, &zeros, &DiceConfig::default(), Reduction::Mean)),
+        0.
+    );
+    assert_eq!(
+        value(iou(&zeros, &zeros, &IouConfig::default(), Reduction::Mean)),
+        0.
+    );
+    // Without smoothing it is 0/0.
+    let cfg = DiceConfig {
+        smooth: 0.,
+        ..DiceConfig::default()
+    };
+    assert!(value(dice(&zeros, &zeros, &cfg, Reduction::Mean)).is_nan());
+}
+
+/// Laws that tie losses to each other.
+#[test]
+fn one_loss_is_another_in_a_special_case() {
+    let x = tensor(&[0.3, -2., 1.5, 0.1]);
+    let y = tensor(&[1., 0., 1., 0.]);
+    let near = |a: Result<Tensor>, b: Result<Tensor>| {
+        let value = |x: Result<Tensor>| x.unwrap().to_scalar::<f64>().unwrap();
+        let (a, b) = (value(a), value(b));
+        assert!((a - b).abs() < 1e-12, "{a}, {b}");
+    };
+    let r = Reduction::Mean;
+    let cfg = SigmoidFocalConfig {
+        alpha: None,
+        gamma: 0.,
+    };
+    near(
+        sigmoid_focal(&x, &y, &cfg, r),
+        bce_with_logits(&x, &y, &BceWithLogitsConfig::default(), r),
+    );
+    near(
+        multilabel_soft_margin(&x, &y, None, r),
+        sigmoid_focal(&x, &y, &cfg, r),
+    );
+    near(
+        quantile(&x, &y, 0.5, r),
+        l1(&x, &y, r).and_then(|loss| loss * 0.5),
+    );
+    let logits = x.reshape((2, 2)).unwrap();
+    let classes = Tensor::new(&[1u32, 0], &Device::Cpu).unwrap();
+    let cfg = SoftmaxFocalConfig {
+        gamma: 0.,
+        ..SoftmaxFocalConfig::default()
+    };
+    near(
+        softmax_focal(&logits, &classes, &cfg, r),
+        cross_entropy(&logits, &classes, r),
+    );
+    // Two classes as one logit.
+    let signs = y.affine(2., -1.).unwrap();
+    near(
+        soft_margin(&x, &signs, r),
+        bce_with_logits(&x, &y, &BceWithLogitsConfig::default(), r),
+    );
+}
