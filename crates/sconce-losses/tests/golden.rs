@@ -36,10 +36,7 @@ impl<'a> Leaves<'a> {
         };
         Self {
             case,
-            tensors: case
-                .names("in.")
-                .map(|name| leaf(name.trim_start_matches("in.")))
-                .collect(),
+            tensors: case.names("in.").map(|name| leaf(name)).collect(),
         }
     }
 

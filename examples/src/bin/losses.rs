@@ -246,8 +246,8 @@ fn computed(loss: Loss, x: &[f64], device: &Device) -> Result<(Vec<f64>, Vec<f64
 fn error(loss: Loss, x: &[f64], slopes: &[f64], device: &Device) -> Result<f64> {
     const STEP: f64 = 1e-6;
     let beside = |by: f64| -> Result<Vec<f64>> {
-        let x: Vec<f64> = x.iter().map(|x| x + by).collect();
-        Ok(loss(&Tensor::new(x, device)?)?.to_vec1()?)
+        let x = Tensor::from_vec(x.iter().map(|x| x + by).collect::<Vec<_>>(), x.len(), device)?;
+        Ok(loss(&x)?.to_vec1()?)
     };
     let (left, here, right) = (beside(-STEP)?, beside(0.)?, beside(STEP)?);
     let mut worst = 0f64;

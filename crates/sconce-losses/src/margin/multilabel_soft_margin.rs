@@ -41,7 +41,7 @@ pub fn multilabel_soft_margin(
     reduction: Reduction,
 ) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
-    let Some(classes @ 1..) = input.dims().last().copied() else {
+    let Some(classes @ (1..)) = input.dims().last().copied() else {
         let expected = "[*, classes], at least one class";
         return Err(Error::shape(NAME, "input", expected, input.dims()).into());
     };

@@ -34,10 +34,9 @@ impl Norm {
             x.sqr()?.sum(D::Minus1)?.sqrt()
         } else if self.p.is_infinite() {
             // The maximum may step over a NaN, a sum doesn't.
-            let nan = (x.ne(x)?.to_dtype(x.dtype())?.sum(D::Minus1)? * f64::INFINITY)?;
-            let nan = (&nan - &nan)?;
-            let most = size.max(D::Minus1)?;
-            nan.ne(&nan)?.where_cond(&most, &most)
+            let nans = x.ne(x)?.to_dtype(x.dtype())?.sum(D::Minus1)?;
+            let nan = (nans.zeros_like()? + f64::NAN)?;
+            nans.gt(0.)?.where_cond(&nan, &size.max(D::Minus1)?)
         } else {
             size.powf(self.p)?.sum(D::Minus1)?.powf(1. / self.p)
         }

@@ -114,7 +114,7 @@ pub(super) fn embeddings(
 ) -> sconce_core::Result<[usize; 2]> {
     check::float(name, argument, x)?;
     match x.dims() {
-        [batch @ 1.., features @ 1..] => Ok([*batch, *features]),
+        [batch @ (1..), features @ (1..)] => Ok([*batch, *features]),
         dims => {
             let expected = "[batch, features], at least one of each";
             Err(Error::shape(name, argument, expected, dims))
