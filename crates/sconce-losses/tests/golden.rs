@@ -6,6 +6,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+#[path = "golden/more.rs"]
 mod more;
 
 use candle_core::{D, DType, Result, Tensor, Var};
@@ -36,7 +37,7 @@ impl<'a> Leaves<'a> {
         };
         Self {
             case,
-            tensors: case.names("in.").map(|name| leaf(name)).collect(),
+            tensors: case.names("in.").map(leaf).collect(),
         }
     }
 

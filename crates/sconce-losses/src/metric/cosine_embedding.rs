@@ -7,8 +7,8 @@ use sconce_core::{Error, graph, widened};
 
 const NAME: &str = "cosine_embedding";
 
-/// What PyTorch adds to both squared lengths.
-const EPS: f64 = 1e-12;
+/// What PyTorch adds to both squared lengths: a constant that it holds in single precision.
+const EPS: f64 = 1e-12_f32 as f64;
 
 /// Loss of the angle between pairs of vectors that belong together, 1, or don't, −1.
 ///

@@ -28,7 +28,8 @@ struct Norm {
 impl Norm {
     fn value(&self, x: &Tensor) -> Result<Tensor> {
         let size = x.abs()?;
-        if self.p == 1. {
+        if self.p == 1. || x.elem_count() == 0 {
+            // candle has no maximum of nothing.
             size.sum(D::Minus1)
         } else if self.p == 2. {
             x.sqr()?.sum(D::Minus1)?.sqrt()
