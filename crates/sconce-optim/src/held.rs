@@ -44,10 +44,12 @@ impl Held {
             dtype => dtype,
         };
         let values = saved.to_dtype(kept)?.to_device(tensor.device())?;
-        Ok(Self {
-            dtype: tensor.dtype(),
-            ..Self::new(&values)?
-        })
+        let mut held = Self::new(&values)?;
+        if kept != tensor.dtype() {
+            held.dtype = tensor.dtype();
+            held.values = Values::Tensor(values.copy()?);
+        }
+        Ok(held)
     }
 
     /// A copy, times a factor.
