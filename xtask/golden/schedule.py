@@ -65,7 +65,7 @@ CONFIGS = [
     },
     {"kind": "CyclicLR", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 11, "cycle_momentum": False, "optimizer": "Adagrad"},
     {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 100},
-    {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 99, "anneal_strategy": "linear", "optimizer": "Adam"},
+    {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 101, "anneal_strategy": "linear", "optimizer": "Adam"},
     {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 100, "three_phase": True},
     {"kind": "OneCycleLR", "max_lr": [0.1, 0.4], "total_steps": 137, "pct_start": 0.45, "lr": TWO, "optimizer": "Adam"},
     {

@@ -196,13 +196,15 @@ fn measures<'a, T: Real>(order: Order, tensors: impl Iterator<Item = &'a Tensor>
     Ok(found.into_iter().fold(0., |a, b| order.join(a, b)))
 }
 
-/// The measure from candle operations: half precision would overflow, and is measured in `f32`.
+/// The measure from candle operations: half precision would overflow, and is measured in a wider type.
 fn composite(order: Order, gradient: &Tensor) -> Result<f64> {
     if gradient.elem_count() == 0 {
         return Ok(0.);
     }
+    // Not every device has `f64`.
     let wide = match gradient.dtype() {
         DType::F64 => gradient.detach(),
+        _ if gradient.device().is_cpu() => gradient.detach().to_dtype(DType::F64)?,
         _ => gradient.detach().to_dtype(DType::F32)?,
     };
     let one = |x: Tensor| x.to_dtype(DType::F64)?.to_scalar::<f64>();

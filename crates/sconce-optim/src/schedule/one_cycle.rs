@@ -16,7 +16,8 @@ impl Anneal {
     fn between(self, start: f64, end: f64, part: f64) -> f64 {
         match self {
             Self::Cos => end + (start - end) / 2. * ((std::f64::consts::PI * part).cos() + 1.),
-            Self::Linear => (end - start) * part + start,
+            // The step after the last, which a loop sets and nobody takes, would lie below 0 on a straight line.
+            Self::Linear => (end - start) * part.min(1.) + start,
         }
     }
 }
