@@ -24,7 +24,6 @@ fn adam() -> Adam {
     adam.with_group("*.bias", &cfg(0.1)).unwrap()
 }
 
-/// One of each kind, for two groups.
 fn all() -> Vec<Box<dyn Schedule>> {
     let one_cycle = OneCycleLr::new([0.5, 0.2], 60);
     let three_phase = OneCycleLr {
@@ -115,7 +114,6 @@ fn a_schedule_goes_on_from_a_saved_state() {
     }
 }
 
-/// PyTorch's recursion and the formula in the doc give the same values.
 #[test]
 fn recursions_agree_with_closed_forms() {
     let check = |schedule: &dyn Fn() -> Box<dyn Schedule>, formula: &dyn Fn(f64) -> f64| {
@@ -186,7 +184,6 @@ fn a_plateau_goes_on_from_a_saved_state() {
     assert_eq!(rule.learning_rates(), [0.1, 0.01]);
 }
 
-/// The rates that others set meanwhile are what the next ones are computed from.
 #[test]
 fn two_schedulers_multiply_as_in_pytorch() {
     let mut rule = adam();
