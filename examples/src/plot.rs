@@ -351,15 +351,22 @@ mod tests {
         let squares = Curve::numbered("x²", (1..20).map(|x| f64::from(x * x)));
         let gap = Curve::numbered("with a gap", [1., f64::NAN, 300., 20.]);
         let (one, two) = (folder.path().join("1.png"), folder.path().join("2.png"));
-        curves(&one, labels, std::slice::from_ref(&squares)).unwrap();
-        curves(&two, labels, &[squares, gap]).unwrap();
+        curves(&one, labels, std::slice::from_ref(&squares), Corner::LowerRight).unwrap();
+        curves(&two, labels, &[squares, gap], Corner::LowerLeft).unwrap();
         assert!(ink(&one) > 1000 && ink(&two) > ink(&one));
-        let nothing = curves(&one, labels, &[Curve::numbered("nothing", [f64::NAN])]).unwrap_err();
+        let nothing = curves(
+            &one,
+            labels,
+            &[Curve::numbered("nothing", [f64::NAN])],
+            Corner::LowerLeft,
+        )
+        .unwrap_err();
         assert!(nothing.message().contains("no point"));
         let missing = curves(
             &folder.path().join("no/1.png"),
             labels,
             &[Curve::numbered("1", [1.])],
+            Corner::LowerLeft,
         );
         assert!(missing.unwrap_err().message().contains("1.png"));
     }

@@ -125,6 +125,14 @@ pub struct Trainer<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
+/// What an epoch's training gave.
+struct Trained {
+    loss: f64,
+    turns: Vec<(&'static str, f64)>,
+    /// That of the last step.
+    learning_rate: f64,
+}
+
 impl<'a> Trainer<'a> {
     /// A trainer of this model, which reads these parameters, which the optimiser was made for.
     ///
@@ -309,17 +317,17 @@ impl<'a> Trainer<'a> {
         let mut history = History::default();
         for epoch in 0..cfg.epochs {
             let start = Instant::now();
-            let (train_loss, turns, learning_rate) = self.train_epoch(epoch, loader, cfg, report)?;
+            let trained = self.train_epoch(epoch, loader, cfg, report)?;
             let validation = match validation {
                 Some(set) => Some(self.scores(set, cfg.batch_size, "validation")?),
                 None => None,
             };
             let record = EpochRecord {
                 epoch: epoch + 1,
-                train_loss,
-                turns,
+                train_loss: trained.loss,
+                turns: trained.turns,
                 validation,
-                learning_rate,
+                learning_rate: trained.learning_rate,
                 seconds: start.elapsed().as_secs_f64(),
             };
             for pace in &mut self.paces {
@@ -384,7 +392,7 @@ impl<'a> Trainer<'a> {
         loader: &Loader<&dyn Dataset>,
         cfg: &FitConfig<'_>,
         report: &Report,
-    ) -> Result<(f64, Vec<(&'static str, f64)>, f64)> {
+    ) -> Result<Trained> {
         let device = self.device();
         let steps = loader.num_batches();
         let mut losses = Losses::new(epoch, &device);
@@ -430,7 +438,11 @@ impl<'a> Trainer<'a> {
         let turns = names
             .zip(turns)
             .map(|(name, losses)| Ok((name, losses.finish()?)));
-        Ok((losses.finish()?, turns.collect::<Result<_>>()?, learning_rate))
+        Ok(Trained {
+            loss: losses.finish()?,
+            turns: turns.collect::<Result<_>>()?,
+            learning_rate,
+        })
     }
 
     fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {

@@ -29,29 +29,26 @@ pub(super) enum Values {
 impl State {
     pub(super) fn new<R: Rule>(var: &Var, rule: &R) -> Result<Self> {
         let count = rule.state_names(var.rank()).len();
-        let starts: [f64; STATES] = std::array::from_fn(|i| rule.initial_state(i));
         let filled = |i: usize| if i < count { var.elem_count() } else { 0 };
         let has_kernel = R::Pass::ELEMENTWISE && has_kernel(var);
         let values = match var.dtype() {
-            DType::F32 if has_kernel => {
-                Values::F32(std::array::from_fn(|i| vec![starts[i] as f32; filled(i)]))
+            DType::F32 if has_kernel => Values::F32(std::array::from_fn(|i| {
+                vec![rule.initial_state(i) as f32; filled(i)]
+            })),
+            DType::F64 if has_kernel => {
+                Values::F64(std::array::from_fn(|i| vec![rule.initial_state(i); filled(i)]))
             }
-            DType::F64 if has_kernel => Values::F64(std::array::from_fn(|i| vec![starts[i]; filled(i)])),
             dtype => {
-                let fill = |(i, &start): (usize, &f64)| {
-                    let value = Tensor::new(start, &Device::Cpu)?.to_dtype(working_dtype(dtype))?;
+                let fill = |i: usize| {
+                    let value =
+                        Tensor::new(rule.initial_state(i), &Device::Cpu)?.to_dtype(working_dtype(dtype))?;
                     value
                         .to_device(var.device())?
                         .broadcast_as(R::state_dims(i, var.dims()))?
                         .contiguous()
                 };
                 Values::Tensors {
-                    values: starts
-                        .iter()
-                        .take(count)
-                        .enumerate()
-                        .map(fill)
-                        .collect::<candle_core::Result<_>>()?,
+                    values: (0..count).map(fill).collect::<candle_core::Result<_>>()?,
                     master: None,
                 }
             }

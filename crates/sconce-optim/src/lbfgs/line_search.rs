@@ -165,10 +165,10 @@ impl<G: Clone> Bracket<G> {
 fn cubic_minimum<G>(a: &Point<G>, b: &Point<G>, (least, most): (f64, f64)) -> f64 {
     let d1 = a.slope + b.slope - 3. * (a.loss - b.loss) / (a.t - b.t);
     let square = d1 * d1 - a.slope * b.slope;
-    if !(square >= 0.) {
+    let d2 = square.sqrt();
+    if d2.is_nan() {
         return (least + most) / 2.;
     }
-    let d2 = square.sqrt();
     let t = if a.t <= b.t {
         b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2. * d2))
     } else {
