@@ -184,6 +184,8 @@ def check_bf16(config, start, loss, ours):
 
 
 def generate():
+    # As it is for its users: NAdam and ASGD keep numbers in the default type, whatever that of the parameters.
+    torch.set_default_dtype(torch.float32)
     cases = CaseSet("optim")
     theirs = _muon._zeropower_via_newtonschulz
     for objective, make in OBJECTIVES.items():
@@ -209,4 +211,5 @@ def generate():
                 cases.add(config, **starts, **data, trajectory=trajectory[:steps], **carried)
             else:
                 cases.add(config, **starts, **data, trajectory=trajectory)
+    torch.set_default_dtype(torch.float64)
     return cases

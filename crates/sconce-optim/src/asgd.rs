@@ -80,6 +80,11 @@ pub(crate) struct Constants {
     pub(crate) weight: f64,
 }
 
+/// PyTorch keeps η and μ in single precision, whatever the parameter's type.
+fn single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
 impl Rule for AsgdConfig {
     type Constants = Constants;
     type Pass = Elementwise;
@@ -117,7 +122,7 @@ impl Rule for AsgdConfig {
     }
 
     fn initial_numbers(&self) -> [f64; NUMBERS] {
-        [self.lr, 1.]
+        [single(self.lr), 1.]
     }
 
     fn constants(&self, step: u64, numbers: &mut [f64; NUMBERS]) -> Constants {
@@ -126,7 +131,8 @@ impl Rule for AsgdConfig {
         *numbers = [
             self.lr / (1. + self.lambd * self.lr * step).powf(self.alpha),
             (step - self.t0).max(1.).recip(),
-        ];
+        ]
+        .map(single);
         Constants {
             slope: Slope::new(self.maximize, self.weight_decay),
             shrink: 1. - self.lambd * rate,

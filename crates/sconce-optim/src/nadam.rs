@@ -146,7 +146,8 @@ impl Rule for NAdamConfig {
         let momentum = |step: f64| beta1 * (1. - 0.5 * 0.96f64.powf(step * self.momentum_decay));
         let (now, next) = (momentum(step), momentum(step + 1.));
         let [product, _] = numbers;
-        *product *= now;
+        // PyTorch keeps it in single precision, whatever the parameter's type.
+        *product = f64::from(*product as f32 * now as f32);
         Constants {
             slope: Slope::new(self.maximize, if decoupled { 0. } else { weight_decay }),
             shrink: if decoupled { 1. - lr * weight_decay } else { 1. },

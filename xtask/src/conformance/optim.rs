@@ -84,7 +84,8 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
                 })?;
             }
         }
-        let values = parameters.iter().map(|p| p.value().flatten_all());
+        // Copies, since steps are taken in place.
+        let values = parameters.iter().map(|p| p.value().flatten_all()?.copy());
         let values = values.collect::<Result<Vec<_>, _>>()?;
         trajectory.push(Tensor::cat(&values, 0)?);
     }
