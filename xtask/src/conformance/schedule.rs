@@ -2,7 +2,7 @@
 
 mod make;
 
-use sconce::core::candle_core::{Device, Tensor};
+use sconce::core::candle_core::{DType, Device, Tensor};
 use sconce::core::{Init, ParamStore, param};
 use sconce::optim::schedule::{ReduceLrOnPlateau, Scheduler};
 use sconce::optim::{Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, Sgd, SgdConfig};
@@ -19,7 +19,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         let cfg = make::plateau(config).map_err(Stop::Unsupported)?;
         let mut plateau = ReduceLrOnPlateau::new(&cfg, &rule)?;
         rates.note(&rule)?;
-        let metric = setting.tensor("in.metric")?.to_vec1::<f64>()?;
+        let metric = setting.tensor("in.metric")?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         for &value in metric.iter().take(STEPS - 1) {
             plateau.step(value, &mut rule)?;
             rates.note(&rule)?;
