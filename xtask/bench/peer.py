@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -166,12 +167,15 @@ class lenet:
         return results
 
 
-class Adam:
-    def __init__(self, count, size):
-        self.parameters = [torch.nn.Parameter(values((size,), 10 + i)) for i in range(count)]
+class Update:
+    """A rule's step, in PyTorch's fastest setting: fused where there is that, else foreach."""
+
+    def __init__(self, rule, shape, _):
+        count, *dims = shape
+        self.parameters = [torch.nn.Parameter(values(dims, 10 + i)) for i in range(count)]
         for i, parameter in enumerate(self.parameters):
-            parameter.grad = values((size,), 5 + i)
-        self.rule = torch.optim.Adam(self.parameters, fused=True)
+            parameter.grad = values(dims, 5 + i)
+        self.rule = rule(self.parameters)
 
     def step(self):
         self.rule.step()
@@ -180,6 +184,43 @@ class Adam:
         self.step()
         last = len(self.parameters) - 1
         return {f"tensor {i} after a step": self.parameters[i] for i in (0, last)}
+
+
+class Lion(torch.optim.Optimizer):
+    """PyTorch has none: the paper's program, by PyTorch's calls over all tensors at once."""
+
+    def __init__(self, params):
+        super().__init__(params, {"lr": 1e-4})
+        self.averages = [torch.zeros_like(p) for p in params]
+
+    @torch.no_grad()
+    def step(self):
+        params = self.param_groups[0]["params"]
+        grads = [p.grad for p in params]
+        directions = torch._foreach_lerp(self.averages, grads, 1 - 0.9)
+        torch._foreach_sign_(directions)
+        torch._foreach_add_(params, directions, alpha=-self.param_groups[0]["lr"])
+        torch._foreach_lerp_(self.averages, grads, 1 - 0.99)
+
+
+FEW, MANY, MATRICES = (10, 1_000_000), (2000, 5000), (10, 1000, 1000)
+
+RULES = {
+    "adam": lambda p: torch.optim.Adam(p, fused=True),
+    "adamw": lambda p: torch.optim.AdamW(p, fused=True),
+    "sgd": lambda p: torch.optim.SGD(p, momentum=0.9, fused=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, foreach=True),
+    "adagrad": lambda p: torch.optim.Adagrad(p, fused=True),
+    "adadelta": lambda p: torch.optim.Adadelta(p, foreach=True),
+    "adamax": lambda p: torch.optim.Adamax(p, foreach=True),
+    "nadam": lambda p: torch.optim.NAdam(p, foreach=True),
+    "radam": lambda p: torch.optim.RAdam(p, foreach=True),
+    "rprop": lambda p: torch.optim.Rprop(p, foreach=True),
+    "asgd": lambda p: torch.optim.ASGD(p, foreach=True),
+    "lion": Lion,
+    "adafactor": lambda p: torch.optim.Adafactor(p, foreach=True),
+    "muon": torch.optim.Muon,
+}
 
 
 class Clip:
@@ -213,8 +254,9 @@ ROWS = {
     "cross-entropy": cross_entropy,
     "ctc": ctc,
     "bce-with-logits": bce_with_logits,
-    "adam": lambda _: Adam(10, 1_000_000),
-    "adam-small": lambda _: Adam(2000, 5000),
+    **{name: partial(Update, rule, FEW) for name, rule in RULES.items()},
+    **{f"{name}-small": partial(Update, RULES[name], MANY) for name in ("adam", "adamw", "sgd", "rmsprop")},
+    **{name: partial(Update, RULES[name], MATRICES) for name in ("adafactor", "muon")},
     "clip": lambda _: Clip(10, 1_000_000),
     "products": products,
 }

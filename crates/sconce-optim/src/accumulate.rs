@@ -35,7 +35,7 @@ const NAME: &str = "GradientAccumulator";
 /// }
 /// let gradients = accumulator.finish()?;
 /// let value = |g: &sconce_core::Gradients| g.get("w").unwrap().to_vec1::<f64>();
-/// assert!((value(&gradients)?[0] - value(&whole)?[0]).abs() < 1e-15);
+/// assert!((value(&gradients)?[0] / value(&whole)?[0] - 1.).abs() < 1e-15);
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
 #[derive(Default)]

@@ -161,9 +161,6 @@ impl Rule for AdafactorConfig {
         gradient: &Tensor,
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor> {
-        if parameter.elem_count() == 0 {
-            return Ok(parameter.clone());
-        }
         let eps1 = constants.eps.0.unwrap_or(match parameter.dtype() {
             DType::F64 => f64::EPSILON,
             _ => f32::EPSILON.into(),

@@ -309,6 +309,9 @@ fn composite_step<R: Rule>(
     state: &mut [Tensor],
     master: &mut Option<Tensor>,
 ) -> Result<()> {
+    if var.elem_count() == 0 {
+        return Ok(());
+    }
     let dtype = state::working_dtype(var.dtype());
     let parameter = state::master_of(var, master.take())?;
     let updated = R::composite(constants, &parameter, &gradient.detach().to_dtype(dtype)?, state)?;

@@ -1,6 +1,6 @@
-//! Optimisers for candle, each step one pass over memory: [`Sgd`]; [`Adagrad`], [`Adadelta`] and [`RmsProp`]; [`Adam`], with
-//! AdamW's decay too, [`Adamax`], [`NAdam`], [`RAdam`] and [`Lion`]; [`Rprop`] and [`Asgd`]; [`ProximalL1`] on top of any of
-//! them.
+//! Optimisers for candle: [`Sgd`]; [`Adagrad`], [`Adadelta`] and [`RmsProp`]; [`Adam`], with AdamW's decay too, [`Adamax`],
+//! [`NAdam`], [`RAdam`] and [`Lion`]; [`Rprop`] and [`Asgd`]; [`Adafactor`] and [`Muon`] for matrices; [`Lbfgs`], which
+//! evaluates the loss itself; [`ProximalL1`] on top of any but the last.
 //!
 //! An optimiser is made for the parameters of a [`ParamStore`](sconce_core::ParamStore) or of candle's
 //! [`VarMap`](sconce_core::candle_nn::VarMap), and changes them in place by the gradients that [`backward`](sconce_core::backward) gave.
@@ -22,6 +22,11 @@
 //! # Ok::<(), sconce_core::Error>(())
 //! ```
 //!
+//! # Groups
+//! `with_group("*.bias", &cfg)` gives the parameters whose name matches options of their own.
+//! [`Parameters::only`](sconce_core::Parameters::only) and [`except`](sconce_core::Parameters::except) divide a store between
+//! two rules.
+//!
 //! # Around the step
 //! [`schedule`]: learning rates over a run. [`clip_grad_norm`] and [`clip_grad_value`] shorten gradients,
 //! [`GradientAccumulator`] adds up those of micro-batches, [`Ema`] and [`Swa`] average the parameters, and
@@ -34,7 +39,8 @@
 //! # Speed
 //! On the CPU, in `f32` and `f64`, parameter, gradient and state are read and written once, in parallel; small tensors
 //! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
-//! operations, for `f16` and `bf16` in `f32`.
+//! operations, for `f16` and `bf16` on an `f32` twin of the parameter. [`Adafactor`] and [`Muon`], whose step of an element
+//! depends on the whole tensor, run so everywhere.
 
 mod accumulate;
 mod adadelta;

@@ -194,9 +194,6 @@ impl Rule for MuonConfig {
         let [buffer] = state else {
             return Err(candle_core::Error::Msg("Muon keeps one tensor".into()));
         };
-        if parameter.elem_count() == 0 {
-            return Ok(parameter.clone());
-        }
         let options = &constants.options;
         let gradient = constants.slope.at(parameter, gradient)?;
         average(buffer, &gradient, options.momentum)?;

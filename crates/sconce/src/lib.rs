@@ -7,8 +7,8 @@
 //! |---|---|
 //! | [`core`] | parameters, gradients, initialisers, randomness, devices, model files |
 //! | [`nn`] | layers that all families share, activations, normalisation |
-//! | [`losses`] | cross-entropy, binary cross-entropy, L1, squared, Huber; penalties |
-//! | [`optim`] | SGD, Adam (AdamW by an option), AdaGrad, RMSProp, proximal L1; schedules, clipping, averages |
+//! | [`losses`] | of classes, numbers, distributions, distances, regions; CTC; penalties |
+//! | [`optim`] | SGD, Adam and all the rules of PyTorch; groups, schedules, clipping, averages |
 //! | [`cnn`] | convolution, pooling, resampling; LeNet, ResNet, U-Net |
 //! | [`rnn`] | RNN, LSTM, GRU, packed sequences |
 //! | [`transformer`] | attention, encoder, decoder; BERT, ViT, GPT |

@@ -19,7 +19,10 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         let cfg = make::plateau(config).map_err(Stop::Unsupported)?;
         let mut plateau = ReduceLrOnPlateau::new(&cfg, &rule)?;
         rates.note(&rule)?;
-        let metric = setting.tensor("in.metric")?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let metric = setting
+            .tensor("in.metric")?
+            .to_dtype(DType::F64)?
+            .to_vec1::<f64>()?;
         for &value in metric.iter().take(STEPS - 1) {
             plateau.step(value, &mut rule)?;
             rates.note(&rule)?;

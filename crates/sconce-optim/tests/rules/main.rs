@@ -9,6 +9,7 @@
 mod errors;
 mod groups;
 mod interop;
+mod matrices;
 mod memory;
 mod options;
 mod state;
@@ -17,9 +18,9 @@ mod steps;
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Gradients, Init, Param, ParamStore, Parameters, Result, backward, param};
 use sconce_optim::{
-    Adadelta, AdadeltaConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax, AdamaxConfig, Asgd,
-    AsgdConfig, Lion, LionConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig, RmsProp, RmsPropConfig,
-    Rprop, RpropConfig, Sgd, SgdConfig,
+    Adadelta, AdadeltaConfig, Adafactor, AdafactorConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax,
+    AdamaxConfig, Asgd, AsgdConfig, Lion, LionConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig,
+    RmsProp, RmsPropConfig, Rprop, RpropConfig, Sgd, SgdConfig,
 };
 use sconce_testkit::Random;
 use sconce_testkit::property::check_same_bits;
@@ -112,6 +113,14 @@ const ASGD: AsgdConfig = AsgdConfig {
     weight_decay: 0.1,
     maximize: false,
 };
+const ADAFACTOR: AdafactorConfig = AdafactorConfig {
+    lr: 0.05,
+    beta2_decay: -0.8,
+    eps: (None, 1e-3),
+    d: 1.,
+    weight_decay: 0.1,
+    maximize: false,
+};
 const LION: LionConfig = LionConfig {
     lr: 0.02,
     betas: (0.8, 0.9),
@@ -165,7 +174,8 @@ macro_rules! each_rule {
 each_rule!(
     Sgd => SgdConfig, Adam => AdamConfig, Adagrad => AdagradConfig, RmsProp => RmsPropConfig,
     Adadelta => AdadeltaConfig, Adamax => AdamaxConfig, NAdam => NAdamConfig, RAdam => RAdamConfig,
-    Rprop => RpropConfig, Asgd => AsgdConfig, Lion => LionConfig
+    Rprop => RpropConfig, Asgd => AsgdConfig, Lion => LionConfig,
+    Adafactor => AdafactorConfig
 );
 
 impl Config {
@@ -274,6 +284,7 @@ const RULES: &[(Config, &[&str])] = &[
     (Config::Rprop(RPROP), &["step", "prev", "step_size"]),
     (Config::Asgd(ASGD), &["step", "eta", "mu", "ax"]),
     (Config::Lion(LION), &["exp_avg"]),
+    (Config::Adafactor(ADAFACTOR), &["step", "variance"]),
 ];
 
 /// A store with normal parameters of these sizes, and the parameters.

@@ -4,8 +4,8 @@ use sconce::core::candle_core::Tensor;
 use sconce::core::{Gradients, Parameters, backward};
 use sconce::optim::{ClipGradNormConfig, clip_grad_norm};
 
-use crate::adam::Tensors;
 use crate::layer::{flat, pull_all};
+use crate::rules::Tensors;
 use crate::{Result, Row, Work, inputs, wrong_shape};
 
 pub(crate) const ROW: Row = Row {
@@ -25,7 +25,7 @@ fn start(shape: &[usize]) -> Result<Box<dyn Work>> {
     let &[count, size] = shape else {
         return wrong_shape("clip", shape);
     };
-    let parameters = Tensors::new(count, size)?;
+    let parameters = Tensors::new(count, &[size])?;
     let gradients = (0..count)
         .map(|i| inputs::tensor(size, 5 + i))
         .collect::<std::result::Result<_, _>>()?;

@@ -8,7 +8,6 @@ pub mod inputs;
 pub mod memory;
 pub mod worker;
 
-mod adam;
 mod bce_with_logits;
 mod clip;
 mod cross_entropy;
@@ -19,6 +18,7 @@ mod lenet;
 mod linear;
 mod loss;
 mod products;
+mod rules;
 mod softmax;
 
 /// What a row hands back.
@@ -62,8 +62,24 @@ pub const ROWS: &[Row] = &[
     cross_entropy::ROW,
     ctc::ROW,
     bce_with_logits::ROW,
-    adam::FEW_LARGE,
-    adam::MANY_SMALL,
+    rules::ADAM,
+    rules::ADAM_SMALL,
+    rules::ADAMW,
+    rules::ADAMW_SMALL,
+    rules::SGD,
+    rules::SGD_SMALL,
+    rules::RMSPROP,
+    rules::RMSPROP_SMALL,
+    rules::ADAGRAD,
+    rules::ADADELTA,
+    rules::ADAMAX,
+    rules::NADAM,
+    rules::RADAM,
+    rules::RPROP,
+    rules::ASGD,
+    rules::LION,
+    rules::ADAFACTOR,
+    rules::MUON,
     clip::ROW,
     products::ROW,
 ];
