@@ -27,8 +27,10 @@ impl Rule for Muon {
 }
 
 type Make = fn(&ParamStore) -> Box<dyn Rule>;
+/// The names of the state, and their shapes for the tall matrix.
+type Kept = &'static [(&'static str, [usize; 2])];
 
-const MAKES: [(Make, &[(&str, [usize; 2])]); 3] = [
+const MAKES: [(Make, Kept); 3] = [
     (
         |store| Box::new(Muon::new(&MUON, store).unwrap()),
         &[("momentum_buffer", [6, 4])],
