@@ -33,6 +33,11 @@ pub(super) fn largest<T: Real, S: Simd>(s: S, row: &[T]) -> T {
 /// ln(eᵃ + eᵇ + eᶜ); −∞ if all three are.
 #[inline(always)]
 pub(super) fn log_sum_exp<V: Vector>([a, b, c]: [V; 3]) -> V {
-    let max = a.max(b).max(c).max(a.same(-1e30));
-    ((a - max).exp() + (b - max).exp() + (c - max).exp()).ln() + max
+    let top = a.max(b).max(c);
+    // The largest one's term is 1, which leaves two exponentials. The others are selected, not sorted, so that a NaN stays.
+    let (a_is_top, b_is_top) = (a.equal(top), b.equal(top));
+    let one = V::select(a_is_top, b, a);
+    let other = V::select(a_is_top, c, V::select(b_is_top, c, b));
+    let base = top.max(a.same(-1e30));
+    ((one - base).exp() + (other - base).exp() + a.same(1.)).ln() + top
 }
