@@ -1,10 +1,12 @@
 //! Schedules: the rates of an optimiser over 100 steps.
 
+// The crate's own test reads the same configurations.
+#[path = "../../../crates/sconce-optim/tests/aids/make.rs"]
 mod make;
 
 use sconce::core::candle_core::{DType, Device, Tensor};
 use sconce::core::{Init, ParamStore, param};
-use sconce::optim::schedule::{ReduceLrOnPlateau, Scheduler};
+use sconce::optim::schedule::{self, ReduceLrOnPlateau, Scheduler};
 use sconce::optim::{Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, Sgd, SgdConfig};
 
 use super::{Results, Setting, Stop};

@@ -10,7 +10,7 @@ mod make;
 
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Gradients, Init, ParamStore, Parameters, param};
-use sconce_optim::schedule::{ReduceLrOnPlateau, Scheduler};
+use sconce_optim::schedule::{self, ReduceLrOnPlateau, Scheduler};
 use sconce_optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, ClipGradNormConfig, Ema, EmaConfig, Optimize, Sgd, SgdConfig,
     Swa, SwaConfig, clip_grad_norm, clip_grad_value,

@@ -1,6 +1,6 @@
 //! A schedule from its configuration.
 
-use sconce_optim::schedule::{
+use super::schedule::{
     Anneal, ChainedScheduler, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr,
     CyclicMode, ExponentialLr, LambdaLr, LinearLr, Mode, MultiStepLr, MultiplicativeLr, NoamLr, OneCycleLr,
     PerGroup, PolynomialLr, ReduceLrOnPlateauConfig, Schedule, SequentialLr, StepLr, SwaLr, ThresholdMode,
