@@ -426,3 +426,31 @@ fn bad_arguments() {
         .is_ok()
     );
 }
+
+/// Wherever on the way a NaN stands, in whichever of the three states that a step comes from, the row's loss is NaN, and no
+/// other row's.
+#[test]
+fn a_nan_stays_in_its_row() {
+    for dtype in [DType::F32, DType::F64] {
+        for (frame, class) in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)] {
+            let mut values = vec![-1.1f64; 4 * 2 * 3];
+            values[(frame * 2) * 3 + class] = f64::NAN;
+            let log_probs = Tensor::from_vec(values, (4, 2, 3), &Device::Cpu).unwrap();
+            let log_probs = log_probs.to_dtype(dtype).unwrap();
+            let targets = Tensor::new(&[[1i64, 2], [1, 2]], &Device::Cpu).unwrap();
+            let losses = ctc(
+                &log_probs,
+                &targets,
+                &[4, 4],
+                &[2, 2],
+                &CtcConfig::default(),
+                Reduction::None,
+            );
+            let losses = numbers(&losses.unwrap());
+            assert!(
+                losses[0].is_nan() && losses[1].is_finite(),
+                "{frame} {class}: {losses:?}"
+            );
+        }
+    }
+}
