@@ -2,6 +2,7 @@
 
 use crate::engine::finite;
 use crate::kernels::clip::{Change, Order, changed, measure};
+use crate::share::into_tasks;
 use candle_core::{DType, Tensor};
 use sconce_core::cpu::{self, Real, has_kernel};
 use sconce_core::{Error, Gradients, Result, dispatch_real};
@@ -170,19 +171,8 @@ fn measures<'a, T: Real>(order: Order, tensors: impl Iterator<Item = &'a Tensor>
         .map(Tensor::contiguous)
         .collect::<candle_core::Result<_>>()?;
     let held: Vec<_> = tensors.iter().map(cpu::slice::<T>).collect::<Result<_>>()?;
-    let (mut tasks, mut room): (Vec<Vec<&[T]>>, usize) = (Vec::new(), 0);
-    for part in held.iter().flat_map(|slice| slice.chunks(TASK)) {
-        match tasks.last_mut() {
-            Some(task) if part.len() <= room => {
-                task.push(part);
-                room -= part.len();
-            }
-            _ => {
-                tasks.push(vec![part]);
-                room = TASK - part.len();
-            }
-        }
-    }
+    let parts = held.iter().flat_map(|slice| slice.chunks(TASK));
+    let tasks = into_tasks(parts, |part| part.len());
     let found = Mutex::new(vec![0.; tasks.len()]);
     parallel::for_each(tasks.into_iter().enumerate().collect(), |(i, task)| {
         // A sum of `f32` is kept short.
@@ -236,29 +226,20 @@ fn composite(order: Order, gradient: &Tensor) -> Result<f64> {
 /// memory that the one before gave back; short ones together.
 fn change(gradients: &mut Gradients, change: Change) -> Result<()> {
     let names: Vec<String> = gradients.iter().map(|(name, _)| name.to_string()).collect();
-    let (mut tasks, mut room): (Vec<Vec<(String, Tensor)>>, usize) = (Vec::new(), 0);
+    let mut short = Vec::new();
     for name in names {
         let Some(gradient) = gradients.get(&name) else {
             continue;
         };
-        let size = gradient.elem_count();
-        if size >= TASK || !has_kernel(gradient) {
+        if gradient.elem_count() >= TASK || !has_kernel(gradient) {
             let new = one_changed(gradient, change)?;
             gradients.set(&name, new)?;
             continue;
         }
         let gradient = gradient.clone();
-        match tasks.last_mut() {
-            Some(task) if size <= room => {
-                task.push((name, gradient));
-                room -= size;
-            }
-            _ => {
-                tasks.push(vec![(name, gradient)]);
-                room = TASK - size;
-            }
-        }
+        short.push((name, gradient));
     }
+    let tasks = into_tasks(short, |(_, gradient)| gradient.elem_count());
     let done = Mutex::new(Vec::new());
     parallel::for_each(tasks, |task| {
         let own = task

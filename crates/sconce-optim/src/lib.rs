@@ -73,6 +73,7 @@ mod rms_prop;
 mod rprop;
 pub mod schedule;
 mod sgd;
+mod share;
 mod swa;
 
 pub use accumulate::GradientAccumulator;

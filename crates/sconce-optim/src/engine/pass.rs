@@ -2,6 +2,7 @@
 
 use super::{Rule, STATES, Values};
 use crate::kernels::{self, Chunk, Vectorised};
+use crate::share::into_tasks;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 use sconce_core::Result;
 use sconce_core::cpu::Real;
@@ -51,25 +52,14 @@ impl<R: Rule> Pass<R> for Whole {
 
 /// Runs the updates: large tensors one after the other, each split among the threads; small ones together in one region.
 fn run<R: Rule<Constants: Vectorised>>(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
-    let mut tasks: Vec<Vec<Update<'_, R::Constants>>> = Vec::new();
-    let mut room = 0;
+    let mut small = Vec::with_capacity(updates.len());
     for update in updates {
-        let size = update.var.elem_count();
-        if size >= parallel::THRESHOLD {
-            update.apply::<R>()?;
-            continue;
-        }
-        match tasks.last_mut() {
-            Some(task) if size <= room => {
-                task.push(update);
-                room -= size;
-            }
-            _ => {
-                tasks.push(vec![update]);
-                room = parallel::THRESHOLD - size;
-            }
+        match update.var.elem_count() >= parallel::THRESHOLD {
+            true => update.apply::<R>()?,
+            false => small.push(update),
         }
     }
+    let tasks = into_tasks(small, |update| update.var.elem_count());
     let failure = Mutex::new(None);
     parallel::for_each(tasks, |task| {
         for update in task {
