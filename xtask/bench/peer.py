@@ -223,6 +223,37 @@ RULES = {
 }
 
 
+class Lbfgs:
+    """Every step begins anew, so that each has the same iterations to do."""
+
+    def __init__(self, shape):
+        self.start = values(shape, 1)
+        self.weights = values(shape, 2) + 0.6
+        self.x = torch.nn.Parameter(self.start.clone())
+
+    def closure(self):
+        self.x.grad = None
+        loss = F.mse_loss(self.x * self.weights, self.weights, reduction="sum")
+        loss.backward()
+        return loss
+
+    def step(self):
+        with torch.no_grad():
+            self.x.copy_(self.start)
+        rule = torch.optim.LBFGS(
+            [self.x],
+            max_iter=10,
+            tolerance_grad=0,
+            tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )
+        rule.step(self.closure)
+
+    def results(self):
+        self.step()
+        return {"parameter after ten iterations": self.x}
+
+
 class Clip:
     """The bound goes down with every step, so that each has something to clip."""
 
@@ -257,6 +288,7 @@ ROWS = {
     **{name: partial(Update, rule, FEW) for name, rule in RULES.items()},
     **{f"{name}-small": partial(Update, RULES[name], MANY) for name in ("adam", "adamw", "sgd", "rmsprop")},
     **{name: partial(Update, RULES[name], MATRICES) for name in ("adafactor", "muon")},
+    "lbfgs": lambda _: Lbfgs((1_000_000,)),
     "clip": lambda _: Clip(10, 1_000_000),
     "products": products,
 }

@@ -1,13 +1,30 @@
 //! Tensors on the CPU as slices: how kernels see them.
 
 use crate::Result;
-use candle_core::{Storage, StorageRef, Tensor, WithDType};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, StorageRef, Tensor, Var, WithDType};
+use sconce_kernels::parallel;
 use std::ops::{Deref, Range};
 
 /// The element types that CPU kernels exist for: `f32` and `f64`.
-pub trait Real: WithDType + sconce_kernels::simd::Element {}
-impl Real for f32 {}
-impl Real for f64 {}
+pub trait Real: WithDType + sconce_kernels::simd::Element {
+    /// All values of a storage, if they are of this type.
+    fn of_storage(storage: &mut CpuStorage) -> Option<&mut [Self]>;
+}
+
+macro_rules! real {
+    ($t:ty, $variant:ident) => {
+        impl Real for $t {
+            fn of_storage(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+                match storage {
+                    CpuStorage::$variant(values) => Some(values),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+real!(f32, F32);
+real!(f64, F64);
 
 /// A contiguous CPU tensor's values; holds the tensor's read lock while it lives.
 pub struct CpuSlice<'a, T> {
@@ -65,6 +82,51 @@ impl<T: WithDType> Deref for CpuSlice<'_, T> {
                 .and_then(|all| all.get(self.range.clone()))
                 .unwrap_or(&self.empty),
             _ => &self.empty,
+        }
+    }
+}
+
+/// Overwrites a variable's values, given in row-major order.
+///
+/// # Errors
+/// The variable isn't contiguous, isn't on the CPU, or has another element type or number of elements.
+///
+/// # Example
+/// ```
+/// use sconce_core::{candle_core::{DType, Device, Var}, cpu};
+/// let x = Var::zeros((2, 2), DType::F32, &Device::Cpu)?;
+/// cpu::write(&x, &[1f32, 2., 3., 4.])?;
+/// assert_eq!(x.to_vec2::<f32>()?, [[1., 2.], [3., 4.]]);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub fn write<T: Real>(var: &Var, values: &[T]) -> Result<()> {
+    Ok(var.inplace_op1(&Write(values))?)
+}
+
+struct Write<'a, T>(&'a [T]);
+
+impl<T: Real> InplaceOp1 for Write<'_, T> {
+    fn name(&self) -> &'static str {
+        "write"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let target = layout.contiguous_offsets().and_then(|(start, end)| {
+            let all = T::of_storage(storage)?;
+            all.get_mut(start..end)
+                .filter(|target| target.len() == self.0.len())
+        });
+        match target {
+            Some(target) => {
+                parallel::zip((target, self.0), |_, (to, from)| to.copy_from_slice(from));
+                Ok(())
+            }
+            None => Err(candle_core::Error::Msg(format!(
+                "{} values of type {:?} don't fit a variable of shape {:?}",
+                self.0.len(),
+                T::DTYPE,
+                layout.dims()
+            ))),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Matrices as views of slices.
 
+use std::ops::Range;
+
 /// A matrix to read: any strides, so a transposed matrix is a view too.
 #[derive(Debug, Clone, Copy)]
 pub struct MatRef<'a, T> {
@@ -50,6 +52,26 @@ impl<'a, T: Copy> MatRef<'a, T> {
             cols: self.rows,
             row_stride: self.col_stride,
             col_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// Some of its rows and columns.
+    ///
+    /// # Panics
+    /// There are no such rows or columns.
+    pub fn part(self, rows: Range<usize>, cols: Range<usize>) -> Self {
+        assert!(
+            rows.start <= rows.end
+                && rows.end <= self.rows
+                && cols.start <= cols.end
+                && cols.end <= self.cols,
+            "a part lies outside the matrix"
+        );
+        Self {
+            data: self.from(rows.start, cols.start),
+            rows: rows.len(),
+            cols: cols.len(),
             ..self
         }
     }
@@ -185,6 +207,14 @@ mod tests {
         let data = [1, 2, 3, 4, 5, 6];
         let a = MatRef::new(&data, 2, 3);
         assert_eq!((a.at(1, 0), a.t().at(0, 1), a.t().rows()), (4, 4, 3));
+        let part = a.part(1..2, 1..3);
+        assert_eq!(
+            (part.rows(), part.cols(), part.at(0, 0), part.at(0, 1)),
+            (1, 2, 5, 6)
+        );
+        assert_eq!(a.t().part(2..3, 0..2).at(0, 1), 6);
+        assert_eq!(a.part(2..2, 0..3).rows(), 0);
+        assert!(std::panic::catch_unwind(|| a.part(1..3, 0..1)).is_err());
         assert!(std::panic::catch_unwind(|| MatRef::new(&data, 2, 4)).is_err());
         assert!(std::panic::catch_unwind(|| MatRef::strided(&data, usize::MAX, 2, usize::MAX, 1)).is_err());
         assert!(std::panic::catch_unwind(|| a.at(0, 3)).is_err());

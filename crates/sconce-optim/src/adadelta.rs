@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -72,7 +72,6 @@ pub(crate) struct Constants {
 
 impl Rule for AdadeltaConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Adadelta";
     const COUNTS_STEPS: bool = true;
 

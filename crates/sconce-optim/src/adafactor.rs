@@ -1,7 +1,9 @@
 //! Adafactor.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, Whole, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimizer};
+use crate::kernels::adafactor::{Average, Change};
 use candle_core::{D, DType, Tensor};
+use sconce_core::cpu::Real;
 use sconce_core::{Error, Result};
 
 /// Options of [`Adafactor`]; the defaults are PyTorch's.
@@ -72,7 +74,8 @@ optimizer!(Adafactor, AdafactorConfig);
 /// What a step depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Constants {
-    slope: Slope,
+    /// 1, or −1 to climb.
+    sign: f64,
     /// ω, the weight of the new squares.
     weight: f64,
     /// min(η, 1/√t)
@@ -83,9 +86,46 @@ pub(crate) struct Constants {
     shrink: f64,
 }
 
+impl Constants {
+    pub(crate) fn average(&self) -> Average {
+        Average {
+            keep: 1. - self.weight,
+            add: self.weight,
+        }
+    }
+
+    /// ε₁
+    fn least_root(&self, dtype: DType) -> f64 {
+        self.eps.0.unwrap_or(match dtype {
+            DType::F64 => f64::EPSILON,
+            _ => f32::EPSILON.into(),
+        })
+    }
+
+    /// The least average square, of a type to compute in.
+    pub(crate) fn floor<T: Real>(&self) -> T {
+        T::of(self.least_root(T::DTYPE).powi(2))
+    }
+
+    /// What products of a matrix's averages are divided by.
+    pub(crate) fn scale<T: Real>(&self, rows: &[T]) -> T {
+        let mean = rows.iter().map(|x| x.wide()).sum::<f64>() / rows.len() as f64;
+        T::of(mean.max(self.least_root(T::DTYPE)))
+    }
+
+    /// What becomes of a parameter of so many elements, from the sums of its squares and of its update's.
+    pub(crate) fn change(&self, (parameter, update): (f64, f64), count: usize) -> Change {
+        let root_mean = |squares: f64| (squares / count as f64).sqrt();
+        let alpha = root_mean(parameter).max(self.eps.1) * self.rho;
+        Change {
+            shrink: self.shrink,
+            rate: self.sign * alpha / (root_mean(update) / self.d).max(1.),
+        }
+    }
+}
+
 impl Rule for AdafactorConfig {
     type Constants = Constants;
-    type Pass = Whole;
     const NAME: &'static str = "Adafactor";
     const COUNTS_STEPS: bool = true;
 
@@ -146,7 +186,7 @@ impl Rule for AdafactorConfig {
     fn constants(&self, step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         let step = step as f64;
         Constants {
-            slope: Slope::new(self.maximize, 0.),
+            sign: if self.maximize { -1. } else { 1. },
             weight: step.powf(self.beta2_decay),
             rho: self.lr.min(1. / step.sqrt()),
             eps: self.eps,
@@ -161,22 +201,17 @@ impl Rule for AdafactorConfig {
         gradient: &Tensor,
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor> {
-        let eps1 = constants.eps.0.unwrap_or(match parameter.dtype() {
-            DType::F64 => f64::EPSILON,
-            _ => f32::EPSILON.into(),
-        });
-        let alpha = root_mean_square(parameter)?.max(constants.eps.1) * constants.rho;
-        let gradient = constants.slope.at(parameter, gradient)?;
-        let squares = gradient.sqr()?;
-        let keep = 1. - constants.weight;
+        let eps1 = constants.least_root(parameter.dtype());
+        let squared = gradient.sqr()?;
+        let keep = constants.average().keep;
         let estimate = match state {
             [variance] => {
-                average(variance, &squares, keep)?;
+                average(variance, &squared, keep)?;
                 variance.clone()
             }
             [rows, columns] => {
-                average(rows, &squares.mean_keepdim(D::Minus1)?, keep)?;
-                average(columns, &squares.mean_keepdim(D::Minus2)?, keep)?;
+                average(rows, &squared.mean_keepdim(D::Minus1)?, keep)?;
+                average(columns, &squared.mean_keepdim(D::Minus2)?, keep)?;
                 let scale = rows.mean_keepdim(D::Minus2)?.maximum(eps1)?;
                 rows.broadcast_mul(columns)?.broadcast_div(&scale)?
             }
@@ -187,13 +222,45 @@ impl Rule for AdafactorConfig {
             }
         };
         let update = (gradient / estimate.maximum(eps1 * eps1)?.sqrt()?)?;
-        let cut = (root_mean_square(&update)? / constants.d).max(1.);
-        (parameter * constants.shrink)? - (update * (alpha / cut))?
+        let sizes = (squares(parameter)?, squares(&update)?);
+        let Change { shrink, rate } = constants.change(sizes, parameter.elem_count());
+        (parameter * shrink)? - (update * rate)?
     }
 }
 
-fn root_mean_square(tensor: &Tensor) -> candle_core::Result<f64> {
+fn squares(tensor: &Tensor) -> candle_core::Result<f64> {
     // In double precision, since candle adds up millions of numbers one by one.
-    let squares = tensor.to_dtype(DType::F64)?.sqr()?.sum_all()?;
-    Ok((squares.to_scalar::<f64>()? / tensor.elem_count() as f64).sqrt())
+    tensor.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::assert_kernel_is_composite_on;
+    use sconce_testkit::golden::Bound;
+
+    #[test]
+    fn kernel_is_composite() {
+        let shapes: [&[usize]; 8] = [
+            &[],
+            &[7],
+            &[70_000],
+            &[5, 1],
+            &[1, 9],
+            &[13, 70],
+            &[40, 3, 5],
+            &[2, 300, 230],
+        ];
+        for rule in [
+            AdafactorConfig::default(),
+            AdafactorConfig {
+                eps: (Some(0.5), 2.),
+                weight_decay: 0.1,
+                maximize: true,
+                ..AdafactorConfig::default()
+            },
+        ] {
+            assert_kernel_is_composite_on(&rule, &shapes, [Bound::F64, Bound::F32]);
+        }
+    }
 }

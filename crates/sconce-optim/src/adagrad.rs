@@ -1,6 +1,6 @@
 //! AdaGrad.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -78,7 +78,6 @@ pub(crate) struct Constants {
 
 impl Rule for AdagradConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Adagrad";
     const COUNTS_STEPS: bool = true;
 

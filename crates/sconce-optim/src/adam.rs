@@ -1,8 +1,6 @@
 //! Adam, with AMSGrad and AdamW's decoupled weight decay.
 
-use crate::engine::{
-    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
-};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -104,7 +102,6 @@ pub(crate) struct Constants {
 
 impl Rule for AdamConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Adam";
     const COUNTS_STEPS: bool = true;
 

@@ -1,8 +1,6 @@
 //! Adamax.
 
-use crate::engine::{
-    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
-};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -76,7 +74,6 @@ pub(crate) struct Constants {
 
 impl Rule for AdamaxConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Adamax";
     const COUNTS_STEPS: bool = true;
 

@@ -1,6 +1,6 @@
 //! ASGD: stochastic descent whose steps shrink, with the average of where it has been.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -87,7 +87,6 @@ fn single(number: f64) -> f64 {
 
 impl Rule for AsgdConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Asgd";
     const COUNTS_STEPS: bool = true;
     const NUMBER_NAMES: &'static [&'static str] = &["eta", "mu"];

@@ -5,15 +5,16 @@ pub(crate) mod finite;
 mod load;
 mod pass;
 mod rule;
+pub(crate) mod scratch;
 mod slope;
 mod state;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Storage, Tensor, Var};
 pub(crate) use face::optimizer;
-pub(crate) use pass::{Elementwise, Whole};
 pub(crate) use rule::{NUMBERS, Rule, STATES};
 use sconce_core::{Error, Gradients, NameGlob, Parameters, Result};
+use scratch::Scratch;
 pub(crate) use slope::Slope;
 use state::{State, Values};
 use std::collections::{HashMap, HashSet};
@@ -27,6 +28,7 @@ pub(crate) struct Engine<R> {
     /// Whether the parameters' names are their own, not their numbers.
     named: bool,
     checks_finite: bool,
+    scratch: Scratch,
 }
 
 struct Slot {
@@ -63,6 +65,7 @@ impl<R: Rule> Engine<R> {
             index: HashMap::new(),
             named,
             checks_finite: false,
+            scratch: Scratch::default(),
         };
         engine.take(parameters);
         Ok(engine)
@@ -228,7 +231,7 @@ impl<R: Rule> Engine<R> {
                 }),
             }
         }
-        <R::Pass as pass::Pass<R>>::run(updates)
+        pass::run::<R>(updates, &self.scratch)
     }
 
     /// Each slot's gradient, contiguous and in memory of its own; or the first error among them.
@@ -278,7 +281,7 @@ impl<R: Rule> Engine<R> {
                 all.push((format!("{name}.{number_name}"), number(value)?));
             }
             for (i, state_name) in rule.state_names(slot.var.rank()).iter().enumerate() {
-                if let Some(tensor) = state.values.copy(i, &slot.var)? {
+                if let Some(tensor) = state.values.copy::<R>(i, &slot.var)? {
                     all.push((format!("{name}.{state_name}"), tensor));
                 }
             }

@@ -1,6 +1,7 @@
-//! The rules' numeric loops: one pass over a parameter, its gradient and its state.
+//! The rules' numeric loops over a parameter, its gradient and its state.
 
 mod adadelta;
+pub(crate) mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
@@ -8,14 +9,18 @@ mod asgd;
 pub(crate) mod blend;
 pub(crate) mod clip;
 mod lion;
+mod muon;
 mod nadam;
 mod radam;
 mod rms_prop;
 mod rprop;
 mod sgd;
+pub(crate) mod sums;
 
+use crate::engine::scratch::Scratch;
 use crate::engine::{STATES, Slope};
 use sconce_core::cpu::Real;
+use sconce_kernels::parallel;
 use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch};
 
 /// A stretch of a parameter with what belongs to it. A state that the rule doesn't keep is empty.
@@ -43,7 +48,13 @@ impl<'a, T> Chunk<'a, T> {
     }
 }
 
-/// A rule's constants, as what its loop begins with.
+/// A rule's constants, as what its step on the CPU begins with.
+pub(crate) trait CpuStep: Copy + Send + Sync {
+    /// One step on a tensor that isn't empty, on all threads if it is large.
+    fn step<T: Real>(&self, whole: Chunk<'_, T>, dims: &[usize], scratch: &Scratch);
+}
+
+/// Constants of a rule in which an element's step depends on that element alone.
 pub(crate) trait Vectorised: Copy + Send + Sync {
     /// Puts the constants into every lane of vectors, and runs the loop for the states that the rule keeps.
     ///
@@ -51,9 +62,21 @@ pub(crate) trait Vectorised: Copy + Send + Sync {
     fn run<T: Real, S: Simd>(&self, s: S, chunk: Chunk<'_, T>);
 }
 
-/// One step on a stretch of a tensor; every element is read and written once.
-pub(crate) fn step<T: Real>(constants: &impl Vectorised, chunk: Chunk<'_, T>) {
-    dispatch(Launch { constants, chunk });
+/// One pass: every element is read and written once.
+impl<C: Vectorised> CpuStep for C {
+    fn step<T: Real>(&self, whole: Chunk<'_, T>, _dims: &[usize], _scratch: &Scratch) {
+        let run = |chunk| {
+            dispatch(Launch {
+                constants: self,
+                chunk,
+            })
+        };
+        if whole.parameter.len() < parallel::THRESHOLD {
+            run(whole);
+        } else {
+            parallel::for_each(whole.split(parallel::CHUNK), run);
+        }
+    }
 }
 
 struct Launch<'a, C, T> {

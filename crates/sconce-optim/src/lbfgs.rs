@@ -11,10 +11,11 @@ use crate::engine::{check_not_negative, finite};
 use candle_core::{DType, Device, Tensor, Var};
 use line_search::{Point, Search, strong_wolfe};
 use memory::Memory;
-use sconce_core::cpu::Real;
+use sconce_core::cpu::{self, Real, has_kernel};
 use sconce_core::{Error, Gradients, Parameters, Result};
 use std::collections::HashSet;
-use vector::{add, dot, largest, sum_of_sizes};
+use std::sync::Arc;
+use vector::{add, dot, largest, scale, sum, sum_of_sizes};
 
 const NAME: &str = "Lbfgs";
 
@@ -307,9 +308,7 @@ impl Problem<'_> {
                         slope,
                     };
                     let (found, tries) = strong_wolfe(&start, &search, |t| {
-                        let mut there = x.clone();
-                        add(&mut there, t, &memory.direction);
-                        self.move_to(&there)?;
+                        self.move_to(&sum(&x, t, &memory.direction))?;
                         let (loss, gradient) = self.evaluate::<T>(closure)?;
                         let slope = dot(&gradient, &memory.direction);
                         Ok(Point {
@@ -338,7 +337,7 @@ impl Problem<'_> {
     }
 
     /// Loss and gradient where the parameters are, both negated where the loss is to grow.
-    fn evaluate<T: Real>(&self, closure: &mut Closure<'_>) -> Result<(f64, Vec<T>)> {
+    fn evaluate<T: Real>(&self, closure: &mut Closure<'_>) -> Result<(f64, Arc<Vec<T>>)> {
         let (loss, gradients) = closure()?;
         if let Some((name, _)) = gradients.iter().find(|(name, _)| !self.names.contains(*name)) {
             let expected = "the name of a parameter that Lbfgs::new was given";
@@ -347,7 +346,7 @@ impl Problem<'_> {
         if self.refuses_non_finite && !loss.is_finite() {
             return Err(Error::config(NAME, "loss", loss, "a finite number"));
         }
-        let mut flat = Vec::new();
+        let mut flat = Vec::with_capacity(self.size());
         for (name, var) in self.parameters {
             let Some(gradient) = gradients.get(name) else {
                 flat.resize(flat.len() + var.elem_count(), T::ZERO);
@@ -364,14 +363,19 @@ impl Problem<'_> {
             extend(&mut flat, gradient)?;
         }
         if self.cfg.maximize {
-            flat.iter_mut().for_each(|g| *g = T::ZERO - *g);
-            return Ok((-loss, flat));
+            scale(&mut flat, -1.);
+            return Ok((-loss, Arc::new(flat)));
         }
-        Ok((loss, flat))
+        Ok((loss, Arc::new(flat)))
+    }
+
+    /// How many elements the parameters have.
+    fn size(&self) -> usize {
+        self.parameters.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
     fn position<T: Real>(&self) -> Result<Vec<T>> {
-        let mut flat = Vec::new();
+        let mut flat = Vec::with_capacity(self.size());
         for (_, var) in self.parameters {
             extend(&mut flat, var)?;
         }
@@ -382,16 +386,24 @@ impl Problem<'_> {
         let mut rest = position;
         for (_, var) in self.parameters {
             let (own, others) = rest.split_at(var.elem_count());
+            rest = others;
+            if has_kernel(var) && var.dtype() == T::DTYPE && var.is_contiguous() {
+                cpu::write(var, own)?;
+                continue;
+            }
             let value = Tensor::from_slice(own, var.shape(), &Device::Cpu)?;
             var.set(&value.to_dtype(var.dtype())?.to_device(var.device())?)?;
-            rest = others;
         }
         Ok(())
     }
 }
 
 fn extend<T: Real>(flat: &mut Vec<T>, tensor: &Tensor) -> Result<()> {
-    let tensor = tensor.detach().to_device(&Device::Cpu)?.to_dtype(T::DTYPE)?;
-    flat.extend(tensor.flatten_all()?.to_vec1::<T>()?);
+    let tensor = tensor
+        .detach()
+        .to_device(&Device::Cpu)?
+        .to_dtype(T::DTYPE)?
+        .contiguous()?;
+    flat.extend_from_slice(&cpu::slice(&tensor)?);
     Ok(())
 }

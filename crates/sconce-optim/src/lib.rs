@@ -40,7 +40,7 @@
 //! On the CPU, in `f32` and `f64`, parameter, gradient and state are read and written once, in parallel; small tensors
 //! share a parallel region. The result has the same bits for any number of threads. Elsewhere the rule runs as candle
 //! operations, for `f16` and `bf16` on an `f32` twin of the parameter. [`Adafactor`] and [`Muon`], whose step of an element
-//! depends on the whole tensor, run so everywhere.
+//! depends on the whole tensor, take several passes, and [`Muon`] keeps working memory of two of the largest matrices.
 
 mod accumulate;
 mod adadelta;

@@ -1,8 +1,6 @@
 //! Lion: steps by the sign of a momentum.
 
-use crate::engine::{
-    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
-};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -73,7 +71,6 @@ pub(crate) struct Constants {
 
 impl Rule for LionConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Lion";
     const COUNTS_STEPS: bool = false;
 

@@ -1,6 +1,6 @@
 //! Muon.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, Whole, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimizer};
 use candle_core::{DType, Tensor};
 use sconce_core::{Error, Result};
 
@@ -108,13 +108,25 @@ optimizer!(Muon, MuonConfig);
 /// What a step depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Constants {
-    slope: Slope,
-    options: MuonConfig,
+    /// 1, or −1 to climb.
+    pub(crate) sign: f64,
+    pub(crate) options: MuonConfig,
+}
+
+impl Constants {
+    /// What the update of such a matrix is multiplied by.
+    pub(crate) fn rate(&self, rows: usize, columns: usize) -> f64 {
+        self.options.lr * self.options.adjust_lr.ratio(rows, columns)
+    }
+
+    /// What is left of the parameter before the step.
+    pub(crate) fn shrink(&self) -> f64 {
+        1. - self.options.lr * self.options.weight_decay
+    }
 }
 
 impl Rule for MuonConfig {
     type Constants = Constants;
-    type Pass = Whole;
     const NAME: &'static str = "Muon";
     const COUNTS_STEPS: bool = false;
 
@@ -180,7 +192,7 @@ impl Rule for MuonConfig {
 
     fn constants(&self, _step: u64, _numbers: &mut [f64; NUMBERS]) -> Constants {
         Constants {
-            slope: Slope::new(self.maximize, 0.),
+            sign: if self.maximize { -1. } else { 1. },
             options: *self,
         }
     }
@@ -195,15 +207,15 @@ impl Rule for MuonConfig {
             return Err(candle_core::Error::Msg("Muon keeps one tensor".into()));
         };
         let options = &constants.options;
-        let gradient = constants.slope.at(parameter, gradient)?;
+        let gradient = (gradient * constants.sign)?;
         average(buffer, &gradient, options.momentum)?;
         let mut update = buffer.clone();
         if options.nesterov {
             average(&mut update, &gradient, options.momentum)?;
         }
         let (rows, columns) = parameter.dims2()?;
-        let lr = options.lr * options.adjust_lr.ratio(rows, columns);
-        (parameter * (1. - options.lr * options.weight_decay))? - (orthogonal(&update, options)? * lr)?
+        let update = orthogonal(&update, options)?;
+        (parameter * constants.shrink())? - (update * constants.rate(rows, columns))?
     }
 }
 
@@ -226,4 +238,36 @@ fn orthogonal(matrix: &Tensor, options: &MuonConfig) -> candle_core::Result<Tens
         x = ((&x * a)? + mix.matmul(&x)?)?;
     }
     if tall { x.t()?.contiguous() } else { Ok(x) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::assert_kernel_is_composite_on;
+    use sconce_testkit::golden::Bound;
+
+    #[test]
+    fn kernel_is_composite() {
+        let shapes: [&[usize]; 7] = [
+            &[1, 1],
+            &[5, 1],
+            &[1, 9],
+            &[13, 70],
+            &[60, 11],
+            &[300, 230],
+            &[140, 150],
+        ];
+        for rule in [
+            MuonConfig::default(),
+            MuonConfig {
+                nesterov: false,
+                adjust_lr: MuonAdjust::MatchRmsAdamw,
+                maximize: true,
+                ns_steps: 4,
+                ..MuonConfig::default()
+            },
+        ] {
+            assert_kernel_is_composite_on(&rule, &shapes, [Bound::F64, Bound::F32]);
+        }
+    }
 }

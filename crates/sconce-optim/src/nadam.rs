@@ -1,8 +1,6 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use crate::engine::{
-    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
-};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -92,7 +90,6 @@ pub(crate) struct Constants {
 
 impl Rule for NAdamConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "NAdam";
     const COUNTS_STEPS: bool = true;
     const NUMBER_NAMES: &'static [&'static str] = &["mu_product"];

@@ -1,8 +1,6 @@
 //! RAdam: Adam whose first steps are rectified.
 
-use crate::engine::{
-    Elementwise, Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer,
-};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -84,7 +82,6 @@ pub(crate) struct Constants {
 
 impl Rule for RAdamConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "RAdam";
     const COUNTS_STEPS: bool = true;
 

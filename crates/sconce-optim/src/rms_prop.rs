@@ -1,6 +1,6 @@
 //! RMSProp, plain, centred and with momentum.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -84,7 +84,6 @@ pub(crate) struct Constants {
 
 impl Rule for RmsPropConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "RmsProp";
     const COUNTS_STEPS: bool = true;
 

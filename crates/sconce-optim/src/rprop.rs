@@ -1,6 +1,6 @@
 //! Rprop: steps by the gradient's sign alone.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -74,7 +74,6 @@ pub(crate) struct Constants {
 
 impl Rule for RpropConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Rprop";
     const COUNTS_STEPS: bool = true;
 

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use crate::engine::{Elementwise, Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 use std::fmt::Display;
@@ -88,7 +88,6 @@ pub(crate) struct Momentum {
 
 impl Rule for SgdConfig {
     type Constants = Constants;
-    type Pass = Elementwise;
     const NAME: &'static str = "Sgd";
     const COUNTS_STEPS: bool = false;
 

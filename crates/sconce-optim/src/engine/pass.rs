@@ -1,7 +1,7 @@
 //! One pass over many tensors on the CPU: the way to their memory, and how threads share them.
 
-use super::{Rule, STATES, Values};
-use crate::kernels::{self, Chunk, Vectorised};
+use super::{Rule, STATES, Scratch, Values};
+use crate::kernels::{Chunk, CpuStep};
 use crate::share::into_tasks;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 use sconce_core::Result;
@@ -18,44 +18,12 @@ pub(crate) struct Update<'a, C> {
     pub(super) constants: C,
 }
 
-/// How a rule's steps are done on the CPU.
-pub(crate) trait Pass<R: Rule> {
-    /// Whether an element's step depends on that element alone, and a loop over memory does it.
-    const ELEMENTWISE: bool;
-
-    /// Takes the steps of all tensors whose state is that of such a loop.
-    fn run(updates: Vec<Update<'_, R::Constants>>) -> Result<()>;
-}
-
-/// One pass over parameter, gradient and state.
-pub(crate) struct Elementwise;
-
-impl<R: Rule<Constants: Vectorised>> Pass<R> for Elementwise {
-    const ELEMENTWISE: bool = true;
-
-    fn run(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
-        run::<R>(updates)
-    }
-}
-
-/// The rule's composite, since an element's step depends on the whole tensor.
-pub(crate) struct Whole;
-
-impl<R: Rule> Pass<R> for Whole {
-    const ELEMENTWISE: bool = false;
-
-    /// There are none.
-    fn run(_updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Runs the updates: large tensors one after the other, each split among the threads; small ones together in one region.
-fn run<R: Rule<Constants: Vectorised>>(updates: Vec<Update<'_, R::Constants>>) -> Result<()> {
+pub(super) fn run<R: Rule>(updates: Vec<Update<'_, R::Constants>>, scratch: &Scratch) -> Result<()> {
     let mut small = Vec::with_capacity(updates.len());
     for update in updates {
         match update.var.elem_count() >= parallel::THRESHOLD {
-            true => update.apply::<R>()?,
+            true => update.apply::<R>(scratch)?,
             false => small.push(update),
         }
     }
@@ -63,7 +31,7 @@ fn run<R: Rule<Constants: Vectorised>>(updates: Vec<Update<'_, R::Constants>>) -
     let failure = Mutex::new(None);
     parallel::for_each(tasks, |task| {
         for update in task {
-            if let Err(error) = update.apply::<R>() {
+            if let Err(error) = update.apply::<R>(scratch) {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         }
@@ -74,8 +42,8 @@ fn run<R: Rule<Constants: Vectorised>>(updates: Vec<Update<'_, R::Constants>>) -
     }
 }
 
-impl<C: Vectorised> Update<'_, C> {
-    fn apply<R: Rule<Constants = C>>(self) -> candle_core::Result<()> {
+impl<C: CpuStep> Update<'_, C> {
+    fn apply<R: Rule<Constants = C>>(self, scratch: &Scratch) -> candle_core::Result<()> {
         let Self {
             var,
             gradient,
@@ -85,6 +53,7 @@ impl<C: Vectorised> Update<'_, C> {
         let op = Step::<R> {
             values: Cell::new(Some(values)),
             constants,
+            scratch,
         };
         var.inplace_op2(&gradient, &op)
     }
@@ -94,9 +63,10 @@ impl<C: Vectorised> Update<'_, C> {
 struct Step<'a, R: Rule> {
     values: Cell<Option<&'a mut Values>>,
     constants: R::Constants,
+    scratch: &'a Scratch,
 }
 
-impl<R: Rule<Constants: Vectorised>> InplaceOp2 for Step<'_, R> {
+impl<R: Rule> InplaceOp2 for Step<'_, R> {
     fn name(&self) -> &'static str {
         R::NAME
     }
@@ -123,7 +93,7 @@ impl<R: Rule<Constants: Vectorised>> InplaceOp2 for Step<'_, R> {
     }
 }
 
-impl<R: Rule<Constants: Vectorised>> Step<'_, R> {
+impl<R: Rule> Step<'_, R> {
     fn step<T: Real>(
         &self,
         parameter: &mut [T],
@@ -147,13 +117,8 @@ impl<R: Rule<Constants: Vectorised>> Step<'_, R> {
             gradient,
             state: [a, b, c],
         };
-        let constants = self.constants;
-        if whole.parameter.len() < parallel::THRESHOLD {
-            kernels::step(&constants, whole);
-        } else {
-            parallel::for_each(whole.split(parallel::CHUNK), |chunk| {
-                kernels::step(&constants, chunk)
-            });
+        if !whole.parameter.is_empty() {
+            self.constants.step(whole, parameter_layout.dims(), self.scratch);
         }
         Ok(())
     }

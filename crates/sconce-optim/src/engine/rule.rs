@@ -1,6 +1,6 @@
 //! What an update rule is to the engine.
 
-use super::pass::Pass;
+use crate::kernels::CpuStep;
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -12,9 +12,7 @@ pub(crate) const NUMBERS: usize = 2;
 /// An update rule: a set of options, and what one step does to one tensor.
 pub(crate) trait Rule: Copy + Send + Sync + 'static {
     /// What a step depends on besides the tensors.
-    type Constants: Copy + Send + Sync;
-    /// How a step is done on the CPU.
-    type Pass: Pass<Self>;
+    type Constants: CpuStep;
     /// The rule's name in errors.
     const NAME: &'static str;
     /// Whether the number of steps taken is part of the state.

@@ -1,6 +1,5 @@
 //! What rules remember.
 
-use super::pass::Pass;
 use super::{NUMBERS, Rule, STATES};
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::Result;
@@ -29,8 +28,11 @@ pub(super) enum Values {
 impl State {
     pub(super) fn new<R: Rule>(var: &Var, rule: &R) -> Result<Self> {
         let count = rule.state_names(var.rank()).len();
-        let filled = |i: usize| if i < count { var.elem_count() } else { 0 };
-        let has_kernel = R::Pass::ELEMENTWISE && has_kernel(var);
+        let filled = |i: usize| match i < count {
+            true => R::state_dims(i, var.dims()).iter().product(),
+            false => 0,
+        };
+        let has_kernel = has_kernel(var);
         let values = match var.dtype() {
             DType::F32 if has_kernel => Values::F32(std::array::from_fn(|i| {
                 vec![rule.initial_state(i) as f32; filled(i)]
@@ -63,8 +65,8 @@ impl State {
 
 impl Values {
     /// A copy of state tensor `i` of a variable, if the rule keeps so many.
-    pub(super) fn copy(&self, i: usize, var: &Var) -> candle_core::Result<Option<Tensor>> {
-        let (shape, device) = (var.dims(), var.device());
+    pub(super) fn copy<R: Rule>(&self, i: usize, var: &Var) -> candle_core::Result<Option<Tensor>> {
+        let (shape, device) = (R::state_dims(i, var.dims()), var.device());
         let copy = match self {
             Self::F32(values) => values.get(i).map(|v| Tensor::from_slice(v, shape, device)),
             Self::F64(values) => values.get(i).map(|v| Tensor::from_slice(v, shape, device)),

@@ -1,5 +1,6 @@
 //! What clipping does to gradients: how large they are, and what is made of them.
 
+use super::sums::{dot, largest};
 use sconce_core::cpu::Real;
 use sconce_kernels::parallel::{self, BlankPart};
 use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch, map1};
@@ -44,43 +45,14 @@ pub(crate) fn measure<T: Real>(order: Order, x: &[T]) -> f64 {
         Order::One => slow(f64::abs),
         Order::Two => {
             // In `f32` the squares may overflow, or vanish, where their sum's root does not.
-            let fast = dispatch(Squares(x)).wide();
+            let fast = dot(x, x).wide();
             match fast.is_normal() && fast > 1e-30 {
                 true => fast,
                 false => slow(|x| x * x),
             }
         }
-        Order::Infinity => {
-            let join = |largest, x: &T| Order::Infinity.join(largest, x.wide().abs());
-            x.iter().fold(0., join)
-        }
+        Order::Infinity => largest(x),
         Order::Other(p) => x.iter().map(|x| x.wide().abs().powf(p)).sum(),
-    }
-}
-
-/// Σx², in eight running vectors.
-struct Squares<'a, T>(&'a [T]);
-
-impl<T: Real> Kernel for Squares<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> T {
-        let lanes = s.lanes::<T>();
-        let mut sums = [s.splat(T::ZERO); 8];
-        let mut blocks = self.0.chunks_exact(8 * lanes);
-        for block in &mut blocks {
-            for (k, sum) in sums.iter_mut().enumerate() {
-                let x = s.load::<T>(&block[k * lanes..]);
-                *sum = x.mul_add(x, *sum);
-            }
-        }
-        for rest in blocks.remainder().chunks(lanes) {
-            let x = s.load::<T>(rest);
-            sums[0] = x.mul_add(x, sums[0]);
-        }
-        let [a, b, c, d, e, f, g, h] = sums;
-        (((a + b) + (c + d)) + ((e + f) + (g + h))).sum()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What L-BFGS remembers of the curvature, and the direction that follows from it.
 
-use super::vector::{add, dot, scaled};
+use super::vector::{add, add_then_dot, dot, scale, sum};
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::Real;
 use sconce_core::{Error, Result};
@@ -28,7 +28,7 @@ pub(super) struct Memory<T> {
     /// The scale of the inverse Hessian that the pairs are put on top of.
     scale: f64,
     /// The gradient and loss before the last step.
-    previous_gradient: Vec<T>,
+    previous_gradient: Arc<Vec<T>>,
     pub(super) previous_loss: f64,
 }
 
@@ -44,30 +44,31 @@ impl<T: Real> Memory<T> {
             t: 0.,
             pairs: VecDeque::new(),
             scale: 1.,
-            previous_gradient: Vec::new(),
+            previous_gradient: Arc::default(),
             previous_loss: 0.,
         }
     }
 
     /// Takes in the gradient after the last step and finds the next direction.
-    pub(super) fn turn(&mut self, gradient: &[T], loss: f64, history_size: usize) {
+    pub(super) fn turn(&mut self, gradient: &Arc<Vec<T>>, loss: f64, history_size: usize) {
         self.iterations += 1;
         if self.iterations == 1 {
-            self.direction = scaled(gradient, -1.);
+            self.direction = gradient.to_vec();
+            scale(&mut self.direction, -1.);
             self.pairs.clear();
             self.scale = 1.;
         } else {
             self.learn(gradient, history_size);
             self.direction = self.newton(gradient);
         }
-        self.previous_gradient = gradient.to_vec();
+        self.previous_gradient = gradient.clone();
         self.previous_loss = loss;
     }
 
     fn learn(&mut self, gradient: &[T], history_size: usize) {
-        let mut change = gradient.to_vec();
-        add(&mut change, -1., &self.previous_gradient);
-        let step = scaled(&self.direction, self.t);
+        let change = sum(gradient, -1., &self.previous_gradient);
+        let mut step = std::mem::take(&mut self.direction);
+        scale(&mut step, self.t);
         let curvature = dot(&change, &step);
         if curvature > 1e-10 {
             if self.pairs.len() >= history_size {
@@ -81,17 +82,40 @@ impl<T: Real> Memory<T> {
 
     /// Minus the inverse Hessian's product with the gradient, by the two-loop recursion.
     fn newton(&self, gradient: &[T]) -> Vec<T> {
-        let mut direction = scaled(gradient, -1.);
-        let mut parts = Vec::with_capacity(self.pairs.len());
-        for pair in self.pairs.iter().rev() {
-            let part = dot(&pair.step, &direction) * pair.rho;
-            add(&mut direction, -part, &pair.change);
-            parts.push(part);
+        let mut direction = gradient.to_vec();
+        scale(&mut direction, -1.);
+        let Some(last) = self.pairs.back() else {
+            return direction;
+        };
+        // Each pass changes the direction and forms the product that the next one is to take away.
+        let mut parts = vec![0.; self.pairs.len()];
+        let mut product = dot(&last.step, &direction);
+        for (i, pair) in self.pairs.iter().enumerate().rev() {
+            let part = product * pair.rho;
+            let next = i.checked_sub(1).and_then(|next| self.pairs.get(next));
+            product = match next {
+                Some(next) => add_then_dot(&mut direction, -part, &pair.change, &next.step),
+                None => {
+                    add(&mut direction, -part, &pair.change);
+                    0.
+                }
+            };
+            if let Some(place) = parts.get_mut(i) {
+                *place = part;
+            }
         }
-        direction = scaled(&direction, self.scale);
-        for (pair, part) in self.pairs.iter().zip(parts.into_iter().rev()) {
-            let other = dot(&pair.change, &direction) * pair.rho;
-            add(&mut direction, part - other, &pair.step);
+        scale(&mut direction, self.scale);
+        let mut changes = self.pairs.iter().map(|pair| &pair.change);
+        product = changes.next().map_or(0., |change| dot(change, &direction));
+        for (pair, part) in self.pairs.iter().zip(parts) {
+            let by = part - product * pair.rho;
+            product = match changes.next() {
+                Some(change) => add_then_dot(&mut direction, by, &pair.step, change),
+                None => {
+                    add(&mut direction, by, &pair.step);
+                    0.
+                }
+            };
         }
         direction
     }
@@ -176,7 +200,7 @@ impl<T: Real> Memory<T> {
             }
             Ok(tensor.to_dtype(T::DTYPE)?.to_device(&Device::Cpu)?.to_vec1()?)
         };
-        let (direction, previous_gradient) = (vector("d")?, vector("prev_flat_grad")?);
+        let (direction, previous_gradient) = (vector("d")?, Arc::new(vector("prev_flat_grad")?));
         let rho = take("ro")?;
         let rho: Vec<f64> = match rho.dims() {
             [_] => rho.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.to_vec1()?,

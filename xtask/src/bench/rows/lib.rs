@@ -14,6 +14,7 @@ mod cross_entropy;
 mod ctc;
 mod layer;
 mod layernorm;
+mod lbfgs;
 mod lenet;
 mod linear;
 mod loss;
@@ -80,6 +81,7 @@ pub const ROWS: &[Row] = &[
     rules::LION,
     rules::ADAFACTOR,
     rules::MUON,
+    lbfgs::ROW,
     clip::ROW,
     products::ROW,
 ];

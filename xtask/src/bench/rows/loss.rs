@@ -20,10 +20,12 @@ pub(crate) struct Loss {
 
 impl Loss {
     pub(crate) fn new(forward: Forward, input: &[usize]) -> Result<Self> {
+        let values = inputs::values(input.iter().product(), 1);
         Ok(Self {
             store: ParamStore::new(DType::F32, &Device::Cpu),
             forward,
-            input: Var::from_tensor(&inputs::tensor(input, 1)?)?,
+            // Made of a tensor it were a copy, and the tensor's memory would be there for the steps to take.
+            input: Var::from_vec(values, input, &Device::Cpu)?,
         })
     }
 }
