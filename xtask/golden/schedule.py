@@ -64,6 +64,8 @@ CONFIGS = [
         "lr": TWO,
     },
     {"kind": "CyclicLR", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 11, "cycle_momentum": False, "optimizer": "Adagrad"},
+    {"kind": "CyclicLR", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 6, "scale_fn": "reciprocal"},
+    {"kind": "CyclicLR", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 8, "scale_fn": "power", "scale_mode": "iterations"},
     {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 100},
     {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 101, "anneal_strategy": "linear", "optimizer": "Adam"},
     {"kind": "OneCycleLR", "max_lr": 0.1, "total_steps": 100, "three_phase": True},
@@ -174,6 +176,8 @@ def scheduler(config, rule):
     kind = config["kind"]
     if "lr_lambda" in options:
         options["lr_lambda"] = function(options["lr_lambda"])
+    if "scale_fn" in options:
+        options["scale_fn"] = function(options["scale_fn"])
     if "schedulers" in options:
         options["schedulers"] = [scheduler(one, rule) for one in options["schedulers"]]
     if kind == "NoamLR":

@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_not_negative, optimizer, scheduled};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -90,13 +90,7 @@ impl Rule for AdadeltaConfig {
         }
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.lr = learning_rate;
-    }
+    scheduled!();
 
     fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["square_avg", "acc_delta"]

@@ -1,6 +1,6 @@
 //! Adafactor.
 
-use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimizer, scheduled};
 use crate::kernels::adafactor::{Average, Change};
 use candle_core::{D, DType, Tensor};
 use sconce_core::cpu::Real;
@@ -160,13 +160,7 @@ impl Rule for AdafactorConfig {
         Ok(())
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.lr = learning_rate;
-    }
+    scheduled!();
 
     fn state_names(&self, rank: usize) -> &'static [&'static str] {
         match rank {

@@ -12,7 +12,7 @@ mod state;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Storage, Tensor, Var};
 pub(crate) use face::optimizer;
-pub(crate) use rule::{NUMBERS, Rule, STATES};
+pub(crate) use rule::{NUMBERS, Rule, STATES, scheduled};
 use sconce_core::{Error, Gradients, NameGlob, Parameters, Result};
 use scratch::Scratch;
 pub(crate) use slope::Slope;

@@ -1,6 +1,8 @@
 //! Lion: steps by the sign of a momentum.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer, scheduled,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -82,21 +84,7 @@ impl Rule for LionConfig {
         check_betas(Self::NAME, self.betas)
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.lr = learning_rate;
-    }
-
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.betas.0 = momentum;
-    }
+    scheduled!(betas.0);
 
     fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg"]

@@ -1,6 +1,8 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer};
+use crate::engine::{
+    Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer, scheduled,
+};
 use candle_core::Tensor;
 use sconce_core::Result;
 
@@ -107,21 +109,7 @@ impl Rule for NAdamConfig {
         check_betas(Self::NAME, self.betas)
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.lr = learning_rate;
-    }
-
-    fn momentum(&self) -> Option<f64> {
-        Some(self.betas.0)
-    }
-
-    fn set_momentum(&mut self, momentum: f64) {
-        self.betas.0 = momentum;
-    }
+    scheduled!(betas.0);
 
     fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["exp_avg", "exp_avg_sq"]

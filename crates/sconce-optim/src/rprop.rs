@@ -1,6 +1,6 @@
 //! Rprop: steps by the gradient's sign alone.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer, scheduled};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -108,13 +108,7 @@ impl Rule for RpropConfig {
         Ok(())
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.lr = learning_rate;
-    }
+    scheduled!();
 
     fn state_names(&self, _rank: usize) -> &'static [&'static str] {
         &["prev", "step_size"]

@@ -4,11 +4,15 @@ use clap::Parser;
 use sconce::candle_core::{DType, Device, Result as CandleResult, Tensor};
 use sconce::core::{Generator, Init, ParamStore, Parameters, backward, no_grad, param, parse_device};
 use sconce::data::TensorDataset;
+use sconce::optim::schedule::{
+    CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, CyclicMode, ExponentialLr, LinearLr,
+    MultiStepLr, NoamLr, OneCycleLr, PolynomialLr, Schedule, SequentialLr, StepLr, WarmUpCosine, rates,
+};
 use sconce::optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
 };
 use sconce::train::{FitConfig, Progress, Trainer};
-use sconce_examples::plot::{Curve, Surface, surfaces};
+use sconce_examples::plot::{Curve, Panel, Surface, panels, surfaces};
 use sconce_examples::{Common, Result, expect_below, figure, in_folder, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +36,8 @@ struct Flags {
     /// How often each size of batch sees all points
     #[arg(long, default_value_t = 10)]
     epochs: usize,
-    /// Draw the paths over the contours of the surfaces: descent.png in this folder
+    /// Draw the paths over the contours of the surfaces, and what schedules do to a learning rate: descent.png and
+    /// schedules.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -138,6 +143,76 @@ const RULES: [(&str, f64, Make); 5] = [
     }),
 ];
 
+/// Learning rates of a run of a hundred steps; the optimiser's is 1.
+fn schedules() -> Result<Vec<(&'static str, Vec<f64>)>> {
+    const STEPS: u64 = 100;
+    let of = |schedule: &dyn Schedule| rates(schedule, 1., STEPS + 1);
+    let warm_up = LinearLr {
+        start_factor: 0.1,
+        total_iters: 20,
+        ..LinearLr::default()
+    };
+    Ok(vec![
+        (
+            "StepLr",
+            of(&StepLr {
+                gamma: 0.5,
+                ..StepLr::new(25)
+            })?,
+        ),
+        ("MultiStepLr", of(&MultiStepLr::new([50, 80]))?),
+        ("ExponentialLr", of(&ExponentialLr::new(0.96))?),
+        (
+            "PolynomialLr",
+            of(&PolynomialLr {
+                total_iters: STEPS,
+                power: 2.,
+            })?,
+        ),
+        ("CosineAnnealingLr", of(&CosineAnnealingLr::new(STEPS))?),
+        (
+            "CosineAnnealingWarmRestarts",
+            of(&CosineAnnealingWarmRestarts {
+                t_mult: 2,
+                ..CosineAnnealingWarmRestarts::new(15)
+            })?,
+        ),
+        (
+            "CyclicLr, triangular2",
+            of(&CyclicLr {
+                step_size_up: 12,
+                mode: CyclicMode::Triangular2,
+                ..CyclicLr::new(0.1, 1.)
+            })?,
+        ),
+        ("OneCycleLr", of(&OneCycleLr::new(1., STEPS + 1))?),
+        (
+            "NoamLr, width 1",
+            of(&NoamLr {
+                d_model: 1,
+                warmup_steps: 20,
+            })?,
+        ),
+        (
+            "LinearLr",
+            of(&LinearLr {
+                start_factor: 1.,
+                end_factor: 0.,
+                total_iters: STEPS,
+            })?,
+        ),
+        (
+            "LinearLr, then CosineAnnealingLr",
+            of(&SequentialLr::new(
+                20,
+                warm_up,
+                CosineAnnealingLr::new(STEPS - 20),
+            ))?,
+        ),
+        ("WarmUpCosine", of(&WarmUpCosine::new(STEPS))?),
+    ])
+}
+
 /// What adam must reach on the plateau in a smoke run.
 const SMOKE_VALUE: f64 = 0.01;
 /// Cells of a surface's picture, each way.
@@ -184,6 +259,19 @@ fn run(flags: &Flags) -> Result<()> {
                 paths,
             });
         surfaces(file, &panels.collect::<Vec<_>>())?;
+        say(format_args!("wrote {}", file.display()));
+    }
+    if let Some(file) = &in_folder(flags.out.as_deref(), "schedules.png")? {
+        let panel = |(title, rates): (&str, Vec<f64>)| Panel {
+            title: title.into(),
+            x: "step".into(),
+            curves: vec![Curve {
+                name: "learning rate".into(),
+                points: (0u32..).map(f64::from).zip(rates).collect(),
+            }],
+        };
+        let charts: Vec<_> = schedules()?.into_iter().map(panel).collect();
+        panels(file, &charts, 4)?;
         say(format_args!("wrote {}", file.display()));
     }
     say(

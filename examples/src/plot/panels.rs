@@ -17,7 +17,8 @@ pub struct Panel {
     pub curves: Vec<Curve>,
 }
 
-/// Draws panels into a PNG, `columns` of them in a row, each to its own scale, with one legend for all in the first.
+/// Draws panels into a PNG, `columns` of them in a row, each to its own scale, with one legend for all in the first if
+/// there are several curves.
 ///
 /// # Errors
 /// The file can't be written, or no point of a panel is finite.
@@ -27,7 +28,7 @@ pub fn panels(path: &Path, panels: &[Panel], columns: usize) -> Result<()> {
     picture(path, (340 * columns as u32, 270 * rows as u32), |area| {
         let places = area.split_evenly((rows, columns));
         for (i, (place, panel)) in places.iter().zip(panels).enumerate() {
-            draw(place, panel, i == 0)?;
+            draw(place, panel, i == 0 && panel.curves.len() > 1)?;
         }
         Ok(())
     })

@@ -69,3 +69,28 @@ pub(crate) trait Rule: Copy + Send + Sync + 'static {
         state: &mut [Tensor],
     ) -> candle_core::Result<Tensor>;
 }
+
+/// What schedules see of a rule with an option `lr`, and of one with a momentum, whose option is named.
+macro_rules! scheduled {
+    () => {
+        fn learning_rate(&self) -> f64 {
+            self.lr
+        }
+
+        fn set_learning_rate(&mut self, learning_rate: f64) {
+            self.lr = learning_rate;
+        }
+    };
+    ($($momentum:tt)+) => {
+        $crate::engine::scheduled!();
+
+        fn momentum(&self) -> Option<f64> {
+            Some(self.$($momentum)+)
+        }
+
+        fn set_momentum(&mut self, momentum: f64) {
+            self.$($momentum)+ = momentum;
+        }
+    };
+}
+pub(crate) use scheduled;

@@ -2,9 +2,11 @@
 
 use super::{Moment, PerGroup, Rate, Schedule, require_count, require_rate};
 use sconce_core::Result;
+use std::fmt;
+use std::sync::Arc;
 
 /// How the height of a [`CyclicLr`]'s cycles changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum CyclicMode {
     /// It doesn't.
     Triangular,
@@ -12,29 +14,59 @@ pub enum CyclicMode {
     Triangular2,
     /// It falls by `gamma` at every step.
     ExpRange,
+    /// By a function of the cycle's number, from 1: PyTorch's `scale_fn`.
+    ByCycle(Arc<dyn Fn(u64) -> f64 + Send + Sync>),
+    /// By a function of the step's number, from 0: PyTorch's `scale_fn` with `scale_mode="iterations"`.
+    ByStep(Arc<dyn Fn(u64) -> f64 + Send + Sync>),
+}
+
+impl CyclicMode {
+    /// [`ByCycle`](Self::ByCycle)
+    pub fn by_cycle(scale: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
+        Self::ByCycle(Arc::new(scale))
+    }
+
+    /// [`ByStep`](Self::ByStep)
+    pub fn by_step(scale: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
+        Self::ByStep(Arc::new(scale))
+    }
+}
+
+impl fmt::Debug for CyclicMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Triangular => "Triangular",
+            Self::Triangular2 => "Triangular2",
+            Self::ExpRange => "ExpRange",
+            Self::ByCycle(_) => "ByCycle",
+            Self::ByStep(_) => "ByStep",
+        })
+    }
 }
 
 /// From `base_lr` to `max_lr` and back in straight lines, over and over; the momentum the other way round.
 ///
-/// ηₜ = η_base + (η_max − η_base)·h·s, where h goes from 0 to 1 and back in each cycle c = 1, 2, …, and s is 1, 2^(1 − c) or
-/// γᵗ. The momentum is m_max − (m_max − m_base)·h·s.
+/// ηₜ = η_base + (η_max − η_base)·h·s, where h goes from 0 to 1 and back in each cycle c = 1, 2, …, and s is 1, 2^(1 − c), γᵗ
+/// or a function of c or t. The momentum is m_max − (m_max − m_base)·h·s.
 ///
 /// # Errors
 /// A rate or momentum is negative, not finite, or isn't one number or one for each group; `step_size_up` or
-/// `step_size_down` is 0; `gamma` is negative or not finite. With `cycle_momentum`, the optimiser has none.
+/// `step_size_down` is 0; `gamma` is negative or not finite. A step: a function's rate isn't a finite number, at least 0. With `cycle_momentum`, the optimiser has none.
 ///
 /// # Source
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", 2017; `torch.optim.lr_scheduler.CyclicLR`
 ///
 /// # Example
 /// ```
-/// use sconce_optim::schedule::{CyclicLr, rates};
+/// use sconce_optim::schedule::{CyclicLr, CyclicMode, rates};
 /// let schedule = CyclicLr { step_size_up: 2, step_size_down: Some(4), ..CyclicLr::new(0., 1.) };
 /// let expected = [0., 0.5, 1., 0.75, 0.5, 0.25, 0.];
 /// assert!(rates(&schedule, 0.1, 7)?.iter().zip(expected).all(|(rate, e)| (rate - e).abs() < 1e-15));
+/// let softer = CyclicLr { mode: CyclicMode::by_cycle(|cycle| 1. / cycle as f64), ..schedule };
+/// assert_eq!(rates(&softer, 0.1, 9)?[8], 0.5);
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct CyclicLr {
     /// The lowest rate.
     pub base_lr: PerGroup,
@@ -114,10 +146,12 @@ impl Schedule for CyclicLr {
         } else {
             (x - 1.) / (turn - 1.)
         };
-        let scale = match self.mode {
+        let scale = match &self.mode {
             CyclicMode::Triangular => 1.,
             CyclicMode::Triangular2 => 1. / 2f64.powf(cycle - 1.),
             CyclicMode::ExpRange => self.gamma.powf(step),
+            CyclicMode::ByCycle(scale) => scale(cycle as u64),
+            CyclicMode::ByStep(scale) => scale(at.step),
         };
         let (base, max) = (self.base_lr.of(at.group), self.max_lr.of(at.group));
         let (calm, fast) = (self.base_momentum.of(at.group), self.max_momentum.of(at.group));

@@ -177,7 +177,7 @@ impl<S: Schedule> Scheduler<S> {
 }
 
 /// The rates at a moment, checked.
-fn computed(schedule: &impl Schedule, at: &Moment) -> Result<Rate> {
+fn computed(schedule: &(impl Schedule + ?Sized), at: &Moment) -> Result<Rate> {
     let rate = schedule.next(at)?;
     match rate.lr.is_finite() && rate.lr >= 0. {
         true => Ok(rate),
@@ -203,7 +203,7 @@ fn computed(schedule: &impl Schedule, at: &Moment) -> Result<Rate> {
 /// assert_eq!(rates(&ExponentialLr::new(0.5), 1., 4)?, [1., 0.5, 0.25, 0.125]);
 /// # Ok::<(), sconce_core::Error>(())
 /// ```
-pub fn rates(schedule: &impl Schedule, lr: f64, count: u64) -> Result<Vec<f64>> {
+pub fn rates<S: Schedule + ?Sized>(schedule: &S, lr: f64, count: u64) -> Result<Vec<f64>> {
     schedule.check(1)?;
     let mut rate = Rate { lr, momentum: None };
     let mut all = Vec::new();

@@ -85,15 +85,6 @@ impl<'a> Options<'a> {
 
     /// The functions of the generator, by name: one, or one for each group.
     fn function(&self) -> Result<impl Fn(usize, u64) -> f64 + use<>, String> {
-        fn named(name: &Value) -> Option<fn(u64) -> f64> {
-            Some(match name.as_str()? {
-                "reciprocal" => |step| 1. / (step as f64 + 1.),
-                "power" => |step| 0.95f64.powf(step as f64),
-                "halves" => |step| if step % 10 == 9 { 0.5 } else { 1. },
-                "wave" => |step| 1. + 0.05 * (step as f64).sin(),
-                _ => return None,
-            })
-        }
         let convert = |value: &Value| match value.as_array() {
             None => Some(vec![named(value)?]),
             Some(list) => list.iter().map(named).collect(),
@@ -120,6 +111,17 @@ impl<'a> Options<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// A function of the generator.
+fn named(name: &Value) -> Option<fn(u64) -> f64> {
+    Some(match name.as_str()? {
+        "reciprocal" => |step| 1. / (step as f64 + 1.),
+        "power" => |step| 0.95f64.powf(step as f64),
+        "halves" => |step| if step % 10 == 9 { 0.5 } else { 1. },
+        "wave" => |step| 1. + 0.05 * (step as f64).sin(),
+        _ => return None,
+    })
 }
 
 /// The schedule that a configuration names, or what of it is none.
@@ -188,12 +190,23 @@ fn cyclic(options: &Options<'_>) -> Result<CyclicLr, String> {
         "exp_range" => Some(CyclicMode::ExpRange),
         _ => None,
     };
+    let by_step = |value: &Value| match value.as_str()? {
+        "cycle" => Some(false),
+        "iterations" => Some(true),
+        _ => None,
+    };
+    let by_step = options.get("scale_mode", by_step)?.unwrap_or(false);
+    let scaled = options.get("scale_fn", named)?.map(|scale| match by_step {
+        true => CyclicMode::by_step(scale),
+        false => CyclicMode::by_cycle(scale),
+    });
+    let mode = options.get("mode", mode)?;
     Ok(CyclicLr {
         base_lr: options.per_group("base_lr", None)?,
         max_lr: options.per_group("max_lr", None)?,
         step_size_up: options.count("step_size_up", 2000)?,
         step_size_down: options.get("step_size_down", Value::as_u64)?,
-        mode: options.get("mode", mode)?.unwrap_or(CyclicMode::Triangular),
+        mode: scaled.or(mode).unwrap_or(CyclicMode::Triangular),
         gamma: options.number("gamma", 1.)?,
         cycle_momentum: options.flag("cycle_momentum", true)?,
         base_momentum: options.per_group("base_momentum", Some(0.8.into()))?,
