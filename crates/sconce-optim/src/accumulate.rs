@@ -1,7 +1,8 @@
 //! One step's gradient from several batches.
 
-use crate::held::Held;
+use crate::held::{Held, blend_all};
 use crate::kernels::blend::Blend;
+use candle_core::Tensor;
 use sconce_core::{Error, Gradients, Result};
 use std::collections::{HashMap, HashSet};
 
@@ -66,16 +67,24 @@ impl GradientAccumulator {
                 sum.check(&format!("{name} ({NAME})"), "gradient", gradient)?;
             }
         }
+        let mut known: Vec<Option<&Tensor>> = vec![None; self.sums.len()];
+        let mut new = Vec::new();
         for (name, gradient) in gradients.iter() {
-            let known = self.index.get(name).and_then(|&i| self.sums.get_mut(i));
-            match known {
-                Some((_, sum)) => sum.blend(Blend::Add(samples as f64), gradient)?,
-                None => {
-                    self.index.insert(name.to_string(), self.sums.len());
-                    let sum = Held::multiple(gradient, samples as f64)?;
-                    self.sums.push((name.to_string(), sum));
-                }
+            match self.index.get(name).and_then(|&i| known.get_mut(i)) {
+                Some(place) => *place = Some(gradient),
+                None => new.push((name, gradient)),
             }
+        }
+        let by = Blend::Add(samples as f64);
+        let sums = self.sums.iter_mut().zip(known);
+        blend_all(
+            sums.filter_map(|((_, sum), gradient)| Some((sum, by, gradient?.clone())))
+                .collect(),
+        )?;
+        for (name, gradient) in new {
+            self.index.insert(name.to_string(), self.sums.len());
+            let sum = Held::multiple(gradient, samples as f64)?;
+            self.sums.push((name.to_string(), sum));
         }
         self.missing.extend_from_slice(gradients.missing());
         self.samples += samples;

@@ -1,6 +1,6 @@
 //! Averages of a model's parameters over the steps of its training.
 
-use crate::held::Held;
+use crate::held::{Held, blend_all};
 use crate::kernels::blend::Blend;
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Error, Parameters, Result};
@@ -60,29 +60,39 @@ impl Averages {
         let trained: HashSet<&str> = trained.iter().map(|(name, _)| name.as_str()).collect();
         let all = parameters.named_tensors();
         self.check(&all)?;
-        let first = self.n_averaged == 0;
+        let how = Blend::Towards(weight(self.n_averaged));
+        let mut values: Vec<Option<Tensor>> = vec![None; self.slots.len()];
+        let mut new = Vec::new();
         for (name, var) in all {
             let averaged = trained.contains(name.as_str()) || (self.use_buffers && var.dtype().is_float());
             let value = var.as_detached_tensor();
-            match self.index.get(&name).and_then(|&i| self.slots.get_mut(i)) {
-                Some(slot) => {
+            let known = self.index.get(&name).copied();
+            match known.and_then(|i| Some((self.slots.get_mut(i)?, values.get_mut(i)?))) {
+                Some((slot, place)) => {
                     slot.averaged |= averaged;
-                    if slot.averaged && !first {
-                        slot.held.blend(Blend::Towards(weight(self.n_averaged)), &value)?;
-                    } else {
-                        slot.held = Held::new(&value)?;
-                    }
+                    *place = Some(value);
                 }
-                // What came later starts from what it is now.
-                None => {
-                    self.index.insert(name.clone(), self.slots.len());
-                    self.slots.push(Slot {
-                        held: Held::new(&value)?,
-                        name,
-                        averaged,
-                    });
-                }
+                None => new.push((name, value, averaged)),
             }
+        }
+        let mut blends = Vec::new();
+        for (slot, value) in self.slots.iter_mut().zip(values) {
+            let Some(value) = value else { continue };
+            if slot.averaged && self.n_averaged > 0 {
+                blends.push((&mut slot.held, how, value));
+            } else {
+                slot.held = Held::new(&value)?;
+            }
+        }
+        blend_all(blends)?;
+        // What came later starts from what it is now.
+        for (name, value, averaged) in new {
+            self.index.insert(name.clone(), self.slots.len());
+            self.slots.push(Slot {
+                held: Held::new(&value)?,
+                name,
+                averaged,
+            });
         }
         self.n_averaged += 1;
         Ok(())

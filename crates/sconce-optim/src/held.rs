@@ -1,9 +1,22 @@
 //! Values that are kept beside parameters and changed in place.
 
 use crate::kernels::blend::{Blend, blend};
+use crate::share;
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::{self, has_kernel};
 use sconce_core::{Error, Result};
+
+/// Takes in a tensor for each of several, small ones in one parallel region.
+pub(crate) fn blend_all(blends: Vec<(&mut Held, Blend, Tensor)>) -> Result<()> {
+    // candle's operations, on any device, stay on this thread.
+    let (kernels, others): (Vec<_>, Vec<_>) =
+        (blends.into_iter()).partition(|(held, ..)| !matches!(held.values, Values::Tensor(_)));
+    let size = |(_, _, tensor): &(&mut Held, Blend, Tensor)| tensor.elem_count();
+    share::each(kernels, size, |(held, how, tensor)| held.blend(how, &tensor))?;
+    others
+        .into_iter()
+        .try_for_each(|(held, how, tensor)| held.blend(how, &tensor))
+}
 
 /// A tensor's values in memory of their own; those of half precision in `f32`, in which small changes still count.
 pub(crate) struct Held {
@@ -81,7 +94,7 @@ impl Held {
     }
 
     /// Takes in a tensor of the same shape and type.
-    pub(crate) fn blend(&mut self, how: Blend, tensor: &Tensor) -> Result<()> {
+    fn blend(&mut self, how: Blend, tensor: &Tensor) -> Result<()> {
         let tensor = tensor.detach();
         match &mut self.values {
             Values::F32(kept) if has_kernel(&tensor) && tensor.dtype() == DType::F32 => {

@@ -2,13 +2,11 @@
 
 use super::{Rule, STATES, Scratch, Values};
 use crate::kernels::{Chunk, CpuStep};
-use crate::share::into_tasks;
+use crate::share;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 use sconce_core::Result;
 use sconce_core::cpu::Real;
-use sconce_kernels::parallel;
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
 
 /// One tensor's step on the CPU.
 pub(crate) struct Update<'a, C> {
@@ -18,28 +16,10 @@ pub(crate) struct Update<'a, C> {
     pub(super) constants: C,
 }
 
-/// Runs the updates: large tensors one after the other, each split among the threads; small ones together in one region.
+/// Runs the updates on all threads.
 pub(super) fn run<R: Rule>(updates: Vec<Update<'_, R::Constants>>, scratch: &Scratch) -> Result<()> {
-    let mut small = Vec::with_capacity(updates.len());
-    for update in updates {
-        match update.var.elem_count() >= parallel::THRESHOLD {
-            true => update.apply::<R>(scratch)?,
-            false => small.push(update),
-        }
-    }
-    let tasks = into_tasks(small, |update| update.var.elem_count());
-    let failure = Mutex::new(None);
-    parallel::for_each(tasks, |task| {
-        for update in task {
-            if let Err(error) = update.apply::<R>(scratch) {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
-        }
-    });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    let size = |update: &Update<'_, R::Constants>| update.var.elem_count();
+    Ok(share::each(updates, size, |update| update.apply::<R>(scratch))?)
 }
 
 impl<C: CpuStep> Update<'_, C> {
