@@ -210,6 +210,11 @@ impl<R: Rule> Engine<R> {
                 slot.state = Some(State::new(&slot.var, rule)?);
             }
             let Some(state) = &mut slot.state else { continue };
+            if state.kept < rule.state_names(slot.var.rank()).len() {
+                state.grow(&slot.var, rule)?;
+                // Where steps aren't counted, only the first for what is kept is told apart from the others.
+                state.step = if R::COUNTS_STEPS { state.step } else { 0 };
+            }
             state.step += 1;
             // Parameters nearly always are at the same step, and powers are dear beside a small tensor's update.
             let constants = match last {
@@ -280,7 +285,8 @@ impl<R: Rule> Engine<R> {
             for (number_name, &value) in R::NUMBER_NAMES.iter().zip(&state.numbers) {
                 all.push((format!("{name}.{number_name}"), number(value)?));
             }
-            for (i, state_name) in rule.state_names(slot.var.rank()).iter().enumerate() {
+            let names = rule.state_names(slot.var.rank()).iter();
+            for (i, state_name) in names.take(state.kept).enumerate() {
                 if let Some(tensor) = state.values.copy::<R>(i, &slot.var)? {
                     all.push((format!("{name}.{state_name}"), tensor));
                 }

@@ -110,7 +110,7 @@ impl Rule for RmsPropConfig {
             (false, false) => &["square_avg"],
             (true, false) => &["square_avg", "momentum_buffer"],
             (false, true) => &["square_avg", "grad_avg"],
-            (true, true) => &["square_avg", "momentum_buffer", "grad_avg"],
+            (true, true) => &["square_avg", "grad_avg", "momentum_buffer"],
         }
     }
 
@@ -136,7 +136,7 @@ impl Rule for RmsPropConfig {
             return Err(candle_core::Error::Msg("RmsProp keeps a tensor at least".into()));
         };
         average(square, &gradient.sqr()?, constants.alpha)?;
-        let variance = match rest.last_mut() {
+        let variance = match rest.first_mut() {
             Some(mean) if constants.centered => {
                 average(mean, &gradient, constants.alpha)?;
                 (&*square - mean.sqr()?)?.relu()?
@@ -144,7 +144,7 @@ impl Rule for RmsPropConfig {
             _ => square.clone(),
         };
         let mut direction = (gradient / (variance.sqrt()? + constants.eps)?)?;
-        if let (Some(momentum), Some(buffer)) = (constants.momentum, rest.first_mut()) {
+        if let (Some(momentum), Some(buffer)) = (constants.momentum, rest.last_mut()) {
             *buffer = ((&*buffer * momentum)? + direction)?;
             direction = buffer.clone();
         }

@@ -40,7 +40,8 @@ pub(crate) trait Rule: Copy + Send + Sync + 'static {
         Ok(())
     }
 
-    /// The names of the state tensors of a parameter with so many axes, at most [`STATES`].
+    /// The names of the state tensors of a parameter with so many axes, at most [`STATES`]. What is kept only with a momentum
+    /// comes last, since a schedule may set one later.
     fn state_names(&self, rank: usize) -> &'static [&'static str];
 
     /// The shape of state tensor `index` of a parameter with this shape.

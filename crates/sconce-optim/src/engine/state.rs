@@ -10,6 +10,8 @@ pub(super) const MASTER: &str = "master_param";
 
 /// What a rule remembers of one parameter.
 pub(super) struct State {
+    /// How many state tensors there are.
+    pub(super) kept: usize,
     pub(super) step: u64,
     pub(super) numbers: [f64; NUMBERS],
     pub(super) values: Values,
@@ -27,39 +29,47 @@ pub(super) enum Values {
 
 impl State {
     pub(super) fn new<R: Rule>(var: &Var, rule: &R) -> Result<Self> {
-        let count = rule.state_names(var.rank()).len();
-        let filled = |i: usize| match i < count {
-            true => R::state_dims(i, var.dims()).iter().product(),
-            false => 0,
-        };
-        let has_kernel = has_kernel(var);
         let values = match var.dtype() {
-            DType::F32 if has_kernel => Values::F32(std::array::from_fn(|i| {
-                vec![rule.initial_state(i) as f32; filled(i)]
-            })),
-            DType::F64 if has_kernel => {
-                Values::F64(std::array::from_fn(|i| vec![rule.initial_state(i); filled(i)]))
-            }
-            dtype => {
-                let fill = |i: usize| {
-                    let value =
-                        Tensor::new(rule.initial_state(i), &Device::Cpu)?.to_dtype(working_dtype(dtype))?;
-                    value
-                        .to_device(var.device())?
-                        .broadcast_as(R::state_dims(i, var.dims()))?
-                        .contiguous()
-                };
-                Values::Tensors {
-                    values: (0..count).map(fill).collect::<candle_core::Result<_>>()?,
-                    master: None,
-                }
-            }
+            DType::F32 if has_kernel(var) => Values::F32(Default::default()),
+            DType::F64 if has_kernel(var) => Values::F64(Default::default()),
+            _ => Values::Tensors {
+                values: Vec::new(),
+                master: None,
+            },
         };
-        Ok(Self {
+        let mut state = Self {
+            kept: 0,
             step: 0,
             numbers: rule.initial_numbers(),
             values,
-        })
+        };
+        state.grow(var, rule)?;
+        Ok(state)
+    }
+
+    /// Adds what the rule keeps and hasn't kept so far, as a momentum that was 0 until now. The other tensors stay.
+    pub(super) fn grow<R: Rule>(&mut self, var: &Var, rule: &R) -> Result<()> {
+        for i in self.kept..rule.state_names(var.rank()).len() {
+            let (dims, first) = (R::state_dims(i, var.dims()), rule.initial_state(i));
+            let count = dims.iter().product();
+            match &mut self.values {
+                Values::F32(values) => fill(values, i, count, first as f32),
+                Values::F64(values) => fill(values, i, count, first),
+                Values::Tensors { values, .. } => {
+                    let value = Tensor::new(first, &Device::Cpu)?.to_dtype(working_dtype(var.dtype()))?;
+                    let value = value.to_device(var.device())?;
+                    values.push(value.broadcast_as(dims)?.contiguous()?);
+                }
+            }
+            self.kept = i + 1;
+        }
+        Ok(())
+    }
+}
+
+fn fill<T: Clone>(values: &mut [Vec<T>; STATES], i: usize, count: usize, first: T) {
+    if let Some(values) = values.get_mut(i) {
+        *values = vec![first; count];
     }
 }
 

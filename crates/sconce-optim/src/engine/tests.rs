@@ -36,6 +36,7 @@ fn kernel_is_composite<R: Rule>(rule: &R, shapes: &[&[usize]], dtype: DType, bou
             for slot in &mut engine.slots {
                 let values = composite_values(rule, &slot.var);
                 slot.state = Some(State {
+                    kept: values.len(),
                     step: 0,
                     numbers: rule.initial_numbers(),
                     values: Values::Tensors { values, master: None },

@@ -35,7 +35,7 @@ struct Lanes<V> {
     centered: bool,
 }
 
-/// The states are the average of the squares, with momentum the buffer, and if centred the gradient's average as the last.
+/// The states are the average of the squares, if centred the gradient's average, and with momentum the buffer as the last.
 impl<V: Vector, const N: usize> Step<V, N> for Lanes<V> {
     #[inline(always)]
     fn step(&self, p: V, g: V, mut state: [V; N]) -> (V, [V; N]) {
@@ -43,15 +43,15 @@ impl<V: Vector, const N: usize> Step<V, N> for Lanes<V> {
         state[0] = self.average.next(state[0], g * g);
         let mut variance = state[0];
         if self.centered {
-            let mean = self.average.next(state[N - 1], g);
-            state[N - 1] = mean;
+            let mean = self.average.next(state[1], g);
+            state[1] = mean;
             // Rounding may leave less than nothing.
             variance = mean.neg_mul_add(mean, variance).max(p.same(0.));
         }
         let mut direction = g / (variance.sqrt() + self.eps);
         if let Some(momentum) = self.momentum {
-            direction = state[1].mul_add(momentum, direction);
-            state[1] = direction;
+            direction = state[N - 1].mul_add(momentum, direction);
+            state[N - 1] = direction;
         }
         (direction.neg_mul_add(self.lr, p), state)
     }

@@ -11,6 +11,7 @@ mod groups;
 mod interop;
 mod matrices;
 mod memory;
+mod momenta;
 mod options;
 mod state;
 mod steps;
@@ -272,7 +273,7 @@ const RULES: &[(Config, &[&str])] = &[
             centered: true,
             ..RMS_PROP
         }),
-        &["step", "square_avg", "momentum_buffer", "grad_avg"],
+        &["step", "square_avg", "grad_avg", "momentum_buffer"],
     ),
     (Config::Adadelta(ADADELTA), &["step", "square_avg", "acc_delta"]),
     (Config::Adamax(ADAMAX), &["step", "exp_avg", "exp_inf"]),
