@@ -258,6 +258,14 @@ impl<R: Rule> Engine<R> {
                     got: gradient.dtype(),
                 });
             }
+            if !gradient.dtype().is_float() {
+                return Err(Error::DType {
+                    layer: layer(),
+                    argument: "gradient",
+                    expected: "floating-point numbers".into(),
+                    got: gradient.dtype(),
+                });
+            }
             if self.checks_finite {
                 finite::check(&layer(), gradient)?;
             }

@@ -32,6 +32,32 @@ fn gradients_that_do_not_fit_are_refused_and_change_nothing() {
     }
 }
 
+/// candle has no square of whole numbers, and would end the program.
+#[test]
+fn gradients_of_whole_numbers_are_refused_and_change_nothing() {
+    let first = Var::ones(2, DType::F32, &Device::Cpu).unwrap();
+    let count = Var::ones(3, DType::I64, &Device::Cpu).unwrap();
+    let all = Named(vec![
+        ("first".into(), first.clone()),
+        ("count".into(), count.clone()),
+    ]);
+    for (config, _) in RULES {
+        let mut rule = config.rule(&all);
+        let ones = [("first", &first), ("count", &count)];
+        let ones = ones.map(|(name, var)| (name.to_string(), var.ones_like().unwrap()));
+        let error = rule
+            .step(&Gradients::from_tensors(ones, []).unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("gradient has dtype I64, expected floating-point numbers"),
+            "{error}"
+        );
+        assert_eq!(first.to_vec1::<f32>().unwrap(), [1., 1.]);
+        assert!(rule.state().unwrap().is_empty());
+    }
+}
+
 #[test]
 fn a_learning_rate_that_is_no_number_is_refused() {
     for (config, _) in RULES {
