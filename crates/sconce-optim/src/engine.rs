@@ -315,6 +315,8 @@ fn address(tensor: &Tensor) -> Option<usize> {
     match &*tensor.storage_and_layout().0 {
         Storage::Cpu(CpuStorage::F32(values)) => Some(values.as_ptr().addr()),
         Storage::Cpu(CpuStorage::F64(values)) => Some(values.as_ptr().addr()),
+        Storage::Cpu(CpuStorage::F16(values)) => Some(values.as_ptr().addr()),
+        Storage::Cpu(CpuStorage::BF16(values)) => Some(values.as_ptr().addr()),
         _ => None,
     }
 }

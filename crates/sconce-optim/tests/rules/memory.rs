@@ -54,18 +54,25 @@ fn many_sizes_have_the_same_bits_for_any_number_of_threads() {
 /// A gradient that is another parameter's own memory is read before that parameter changes.
 #[test]
 fn gradients_may_be_parameters() {
-    let start = || [[1f64, -2.], [3., 5.]].map(|values| Var::new(&values, &Device::Cpu).unwrap());
-    let [a, b] = start();
-    let all = Named(vec![("a".into(), a.clone()), ("b".into(), b.clone())]);
-    let slopes = Slopes(vec![b.detach(), a.detach()]);
-    let loss = apply1(slopes, &[&a, &b]).unwrap();
-    let cfg = SgdConfig { lr: 0.5, ..SGD };
-    Sgd::new(&cfg, &all)
-        .unwrap()
-        .step(&backward(&loss, &all).unwrap())
-        .unwrap();
-    assert_eq!(a.to_vec1::<f64>().unwrap(), [-0.5, -4.5]);
-    assert_eq!(b.to_vec1::<f64>().unwrap(), [2.5, 6.]);
+    for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
+        let start = |values: [f64; 2]| {
+            let values = Tensor::new(&values, &Device::Cpu).unwrap();
+            Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap()
+        };
+        let (a, b) = (start([1., -2.]), start([3., 5.]));
+        let all = Named(vec![("a".into(), a.clone()), ("b".into(), b.clone())]);
+        let slopes = Slopes(vec![b.detach(), a.detach()]);
+        let loss = apply1(slopes, &[&a, &b]).unwrap();
+        let cfg = SgdConfig { lr: 0.5, ..SGD };
+        let mut sgd = Sgd::new(&cfg, &all).unwrap();
+        sgd.step(&backward(&loss, &all).unwrap()).unwrap();
+        let values = |var: &Var| var.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(
+            (values(&a), values(&b)),
+            (vec![-0.5, -4.5], vec![2.5, 6.]),
+            "{dtype:?}"
+        );
+    }
 }
 
 /// Zero, with these gradients, as they lie in memory.
