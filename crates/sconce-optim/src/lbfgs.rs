@@ -263,7 +263,9 @@ impl Problem<'_> {
         closure: &mut Closure<'_>,
     ) -> Result<f64> {
         let cfg = self.cfg;
-        let most = cfg.max_eval.unwrap_or(cfg.max_iter * 5 / 4);
+        let most = cfg
+            .max_eval
+            .unwrap_or(cfg.max_iter.saturating_add(cfg.max_iter / 4));
         let sign = if cfg.maximize { -1. } else { 1. };
         let (first, mut gradient) = self.evaluate::<T>(closure)?;
         let mut loss = first;

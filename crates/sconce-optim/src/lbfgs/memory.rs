@@ -180,7 +180,7 @@ impl<T: Real> Memory<T> {
             };
             parts.remove(name).ok_or_else(missing)
         };
-        let mut numbers = [0.; NUMBERS.len()];
+        let mut numbers = [0f64; NUMBERS.len()];
         for (name, number) in NUMBERS.into_iter().zip(&mut numbers) {
             let tensor = take(name)?;
             if tensor.elem_count() != 1 {
@@ -189,6 +189,16 @@ impl<T: Real> Memory<T> {
             *number = tensor.flatten_all()?.get(0)?.to_dtype(DType::F64)?.to_scalar()?;
         }
         let [evaluations, iterations, t, scale, previous_loss] = numbers;
+        for (name, count) in [("func_evals", evaluations), ("n_iter", iterations)] {
+            if !(count >= 0. && count.fract() == 0f64 && count < 2f64.powi(53)) {
+                return Err(Error::config(
+                    super::NAME,
+                    name,
+                    count,
+                    "a whole number, at least 0",
+                ));
+            }
+        }
         let mut vector = |name| {
             let tensor = take(name)?;
             if tensor.dims() != [size] {

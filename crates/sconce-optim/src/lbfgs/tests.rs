@@ -150,6 +150,10 @@ fn state_that_does_not_fit_is_refused() {
             changed("t", Some(wrong)),
             "t (Lbfgs): state has shape [2, 2], expected one element",
         ),
+        (
+            changed("n_iter", Some(Tensor::new(-3.5, &Device::Cpu).unwrap())),
+            "n_iter is -3.5, expected a whole number, at least 0",
+        ),
         (extra, "state is exp_avg"),
         (twice, "state is func_evals, expected each name once"),
     ] {
@@ -162,6 +166,17 @@ fn state_that_does_not_fit_is_refused() {
             good[5].1.to_vec1::<f64>().unwrap()
         );
     }
+}
+
+#[test]
+fn any_number_of_iterations_may_be_asked_for() {
+    let (store, params) = valley(DType::F64, &Device::Cpu);
+    let cfg = LbfgsConfig {
+        max_iter: usize::MAX,
+        ..WOLFE
+    };
+    let mut rule = Lbfgs::new(&cfg, &store).unwrap();
+    rule.step(&mut || evaluate(&store, &params, 1.)).unwrap();
 }
 
 /// Whatever evaluation of a step it is that fails, the step didn't happen.
