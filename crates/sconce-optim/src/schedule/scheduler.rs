@@ -1,6 +1,6 @@
 //! What sets an optimiser's rates by a schedule.
 
-use super::{Entry, Moment, Rate, Schedule};
+use super::{Entry, Moment, Rate, Schedule, require_rate};
 use crate::Optimize;
 use candle_core::{DType, Device, Tensor};
 use sconce_core::{Error, Result};
@@ -169,6 +169,9 @@ impl<S: Schedule> Scheduler<S> {
         if initial.len() != self.initial.len() {
             let expected = format!("one for each of the {} groups of parameters", self.initial.len());
             return Err(Error::config(name, INITIAL, format!("{initial:?}"), expected));
+        }
+        for &value in &initial {
+            require_rate(name, INITIAL, value)?;
         }
         read.set_rates(rule)?;
         (self.last_epoch, self.initial) = (last_epoch, initial);

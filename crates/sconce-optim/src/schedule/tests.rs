@@ -435,6 +435,7 @@ fn a_state_that_does_not_fit_changes_nothing() {
         (with("last_epoch", &[-1.]), "last_epoch is -1"),
         (with("last_epoch", &[1., 2.]), "last_epoch has shape [2]"),
         (with("initial_lr", &[1.]), "one for each of the 2 groups"),
+        (with("initial_lr", &[1., f64::NAN]), "initial_lr is NaN"),
         (with("lr", &[1.]), "one for each of the 2 groups"),
         (with("lr", &[1., f64::NAN]), "lr is NaN"),
         (with("momentum", &[0.5, 2.]), "betas.0 is 2"),
