@@ -1,7 +1,11 @@
 """Update rules on three objectives: the parameters after each of 50 steps, and for some how far a last digit of the start carries.
 
+Beside them stands what the rule remembered after the first 20 steps, as `before.NAME`: a run can be taken up from there.
+
 Lion isn't PyTorch's, and PyTorch's Muon iterates in bf16: both are written out here in f64.
 """
+
+from functools import partial
 
 import torch
 from torch.optim import _muon
@@ -9,6 +13,9 @@ from torch.optim import _muon
 from case_set import CaseSet, normal
 
 STEPS = 50
+
+# The state is saved after so many of them.
+TAKEN = 20
 
 # Where a step's sums or products depend on their order, or the next direction on all digits of the last.
 CARRIED = ("Adafactor", "Muon", "LBFGS")
@@ -150,8 +157,23 @@ def network(rng):
 OBJECTIVES = {"quadratic": quadratic, "rosenbrock": rosenbrock, "network": network}
 
 
+def saved(rule, names):
+    """What a user would save of `rule.state_dict()`: each tensor under its parameter's name and its own."""
+    states = rule.state_dict()["state"]
+    if isinstance(rule, torch.optim.LBFGS):
+        # One state for all parameters; `al` is working memory.
+        number = partial(torch.as_tensor, dtype=torch.float64)
+        empty = {"old_dirs": states[0]["d"][None][:0], "old_stps": states[0]["d"][None][:0], "ro": torch.zeros(0)}
+        return {
+            key: number(value) if not isinstance(value, list) else torch.stack(value) if value else empty[key]
+            for key, value in states[0].items()
+            if key != "al"
+        }
+    return {f"{names[i]}.{key}": value for i, state in states.items() for key, value in state.items()}
+
+
 def run(config, start, loss):
-    """The parameters after each step."""
+    """The parameters after each step, and the state after some of them."""
     parameters = {name: value.clone().requires_grad_() for name, value in start.items()}
     kind = config["kind"]
     options = {name: value for name, value in config.items() if name not in ("kind", "objective")}
@@ -163,20 +185,22 @@ def run(config, start, loss):
         value.backward()
         return value
 
-    trajectory = []
-    for _ in range(STEPS):
+    trajectory, state = [], {}
+    for step in range(STEPS):
         if kind == "LBFGS":
             rule.step(closure)
         else:
             closure()
             rule.step()
         trajectory.append(torch.cat([p.detach().flatten() for p in parameters.values()]))
-    return torch.stack(trajectory)
+        if step + 1 == TAKEN:
+            state = {f"before.{key}": value.clone() for key, value in saved(rule, list(parameters)).items()}
+    return torch.stack(trajectory), state
 
 
 def check_bf16(config, start, loss, ours):
     """PyTorch's own Muon takes the first step where ours does, to within bf16's digits after five iterations."""
-    theirs = run(config, start, loss)[0]
+    theirs = run(config, start, loss)[0][0]
     before = torch.cat([x.flatten() for x in start.values()])
     error = (theirs - ours[0]).norm() / (ours[0] - before).norm()
     if error > 0.06:
@@ -195,9 +219,9 @@ def generate():
             if config["kind"] == "Muon":
                 start.pop("c", None)  # it is for matrices alone
             _muon._zeropower_via_newtonschulz = newton_schulz
-            trajectory = run(config, start, loss)
+            trajectory, state = run(config, start, loss)
             nudged = {name: torch.nextafter(value, value + 1) for name, value in start.items()}
-            sensitivity = (run(config, nudged, loss) - trajectory).abs().amax(1).cummax(0).values
+            sensitivity = (run(config, nudged, loss)[0] - trajectory).abs().amax(1).cummax(0).values
             _muon._zeropower_via_newtonschulz = theirs
             if config["kind"] == "Muon":
                 check_bf16(config, start, loss, trajectory)
@@ -208,8 +232,9 @@ def generate():
                 # No further than PyTorch is sure of its own way.
                 steps = int((sensitivity < 1e-8).sum())
                 carried = {"sensitivity": sensitivity[:steps].clamp(min=1e-16)}
-                cases.add(config, **starts, **data, trajectory=trajectory[:steps], **carried)
+                state = state if steps > TAKEN else {}
+                cases.add(config, **starts, **data, **state, trajectory=trajectory[:steps], **carried)
             else:
-                cases.add(config, **starts, **data, trajectory=trajectory)
+                cases.add(config, **starts, **data, **state, trajectory=trajectory)
     torch.set_default_dtype(torch.float64)
     return cases

@@ -165,7 +165,9 @@ impl Lbfgs {
         }
     }
 
-    /// Replaces the state by one that [`state`](Self::state) gave: the next steps are those that would have followed there.
+    /// Replaces the state by one that [`state`](Self::state) gave, or that PyTorch's `LBFGS` had: the next steps are those that
+    /// would have followed there. Of PyTorch's, `old_dirs`, `old_stps` and `ro` are lists and become one tensor each, `al` is left
+    /// out; its vectors follow the order in which it was given the parameters, which has to be this rule's.
     ///
     /// # Errors
     /// A name that is none of its state's, a part that is missing or of another shape. Then nothing was changed.

@@ -1,4 +1,4 @@
-//! Schedules, clipping and averages against PyTorch, in f64.
+//! Rules, schedules, clipping and averages against PyTorch, in f64.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,8 @@
 )]
 
 mod make;
+mod rules;
+mod trajectories;
 
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Gradients, Init, ParamStore, Parameters, param};

@@ -1,4 +1,4 @@
-//! A schedule from its configuration.
+//! A schedule from its configuration, and how options are read from one.
 
 use super::schedule::{
     Anneal, ChainedScheduler, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr,
@@ -10,19 +10,19 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// Options as they are asked for; what is wrong or left unread is told by name.
-struct Options<'a> {
+pub(crate) struct Options<'a> {
     config: &'a Value,
     read: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> Options<'a> {
-    fn new(config: &'a Value) -> Self {
+    pub(crate) fn new(config: &'a Value) -> Self {
         // These say what the schedule drives.
         let read = RefCell::new(BTreeSet::from(["kind", "lr", "optimizer"]));
         Self { config, read }
     }
 
-    fn get<T>(
+    pub(crate) fn get<T>(
         &self,
         key: &'static str,
         convert: impl Fn(&'a Value) -> Option<T>,
@@ -41,15 +41,15 @@ impl<'a> Options<'a> {
         found.ok_or_else(|| format!("no {key}"))
     }
 
-    fn number(&self, key: &'static str, default: f64) -> Result<f64, String> {
+    pub(crate) fn number(&self, key: &'static str, default: f64) -> Result<f64, String> {
         Ok(self.get(key, Value::as_f64)?.unwrap_or(default))
     }
 
-    fn count(&self, key: &'static str, default: u64) -> Result<u64, String> {
+    pub(crate) fn count(&self, key: &'static str, default: u64) -> Result<u64, String> {
         Ok(self.get(key, Value::as_u64)?.unwrap_or(default))
     }
 
-    fn flag(&self, key: &'static str, default: bool) -> Result<bool, String> {
+    pub(crate) fn flag(&self, key: &'static str, default: bool) -> Result<bool, String> {
         Ok(self.get(key, Value::as_bool)?.unwrap_or(default))
     }
 
@@ -103,7 +103,7 @@ impl<'a> Options<'a> {
         list.iter().map(schedule).collect()
     }
 
-    fn done(&self) -> Result<(), String> {
+    pub(crate) fn done(&self) -> Result<(), String> {
         let read = self.read.borrow();
         let keys = self.config.as_object().into_iter().flatten();
         match keys.map(|(key, _)| key).find(|key| !read.contains(key.as_str())) {
