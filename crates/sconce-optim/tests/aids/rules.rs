@@ -40,6 +40,15 @@ pub(crate) enum Rule {
     Minimize(Box<Lbfgs>),
 }
 
+impl Rule {
+    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+        match self {
+            Self::Optimize(rule) => rule.state().unwrap(),
+            Self::Minimize(rule) => rule.state().unwrap(),
+        }
+    }
+}
+
 /// Beside those that schedules have.
 trait Pairs {
     /// Two numbers.
