@@ -285,3 +285,19 @@ fn misuse_is_named_and_changes_nothing() {
     );
     same(&ema.state().unwrap(), &state);
 }
+
+/// PyTorch's averaged model begins as a copy of the other that counts for nothing.
+#[test]
+fn a_state_without_an_update_is_written_over() {
+    let store = store(DType::F64);
+    fill(&store, 1);
+    let prefixed = |(name, value): (String, Tensor)| (format!("module.{name}"), value);
+    let mut state: Vec<_> = snapshot(&store).into_iter().map(prefixed).collect();
+    state.push(("n_averaged".into(), Tensor::new(0i64, &Device::Cpu).unwrap()));
+    fill(&store, 2);
+    let mut average = ema(0.7, true);
+    average.load_state(&state, &store).unwrap();
+    average.update(&store).unwrap();
+    same(&average.tensors().unwrap(), &snapshot(&store));
+    assert_eq!(average.n_averaged(), 1);
+}

@@ -179,6 +179,36 @@ fn any_number_of_iterations_may_be_asked_for() {
     rule.step(&mut || evaluate(&store, &params, 1.)).unwrap();
 }
 
+#[test]
+fn a_slope_within_the_tolerance_is_a_minimum() {
+    let (store, params) = valley(DType::F64, &Device::Cpu);
+    let cfg = LbfgsConfig {
+        tolerance_grad: 1e6,
+        ..WOLFE
+    };
+    let mut rule = Lbfgs::new(&cfg, &store).unwrap();
+    let before = values(&params);
+    rule.step(&mut || evaluate(&store, &params, 1.)).unwrap();
+    assert_eq!(values(&params), before);
+}
+
+/// A loss may be finite where its gradient isn't.
+#[test]
+fn a_gradient_that_is_not_finite_is_refused_where_asked() {
+    let (store, params) = valley(DType::F64, &Device::Cpu);
+    let mut rule = Lbfgs::new(&WOLFE, &store).unwrap().refusing_non_finite();
+    let before = values(&params);
+    let slope = Tensor::new(&[1., f64::NAN, 1.], &Device::Cpu).unwrap();
+    let gradients = || Gradients::from_tensors([("y".to_string(), slope.clone())], []);
+    let error = rule.step(&mut || Ok((1., gradients()?))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "y (Lbfgs): gradient is NaN at [1], expected finite numbers"
+    );
+    assert_eq!(values(&params), before);
+    assert!(rule.state().unwrap().is_empty());
+}
+
 /// Whatever evaluation of a step it is that fails, the step didn't happen.
 #[test]
 fn a_step_that_fails_changes_nothing() {

@@ -313,3 +313,6 @@ impl<'a> Saved<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,48 @@ fn muons_steps_are_nearly_orthogonal() {
     compare("gram", &gram, &one, Bound { rtol: 1e-9, atol: 0. }).unwrap();
 }
 
+/// The length of a step tells the learning rate that a shape has.
+#[test]
+fn muons_learning_rate_follows_the_shape() {
+    for (adjust_lr, [tall, wide]) in [
+        (MuonAdjust::Original, [1.5f64.sqrt(), 1.]),
+        (MuonAdjust::MatchRmsAdamw, [0.2 * 6f64.sqrt(), 0.6]),
+        (MuonAdjust::SpectralUnclamped, [1.5f64.sqrt(), (1f64 / 3.).sqrt()]),
+    ] {
+        let (store, params) = matrices(DType::F64);
+        let cfg = MuonConfig {
+            lr: 0.5,
+            weight_decay: 0.,
+            ns_coefficients: (2., -1.5, 0.5),
+            ns_steps: 60,
+            adjust_lr,
+            ..MUON
+        };
+        let mut muon = Muon::new(&cfg, &store).unwrap();
+        let before = [0, 1].map(|i: usize| params[i].value().copy().unwrap());
+        muon.step(&gradients(&store, &params)).unwrap();
+        // Of the smaller side's so many singular values, all are the rate.
+        for (i, expected) in [0.5 * tall * 2., 0.5 * wide * 3f64.sqrt()]
+            .into_iter()
+            .enumerate()
+        {
+            let step = (&before[i] - params[i].value()).unwrap();
+            let length = step
+                .sqr()
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap()
+                .sqrt();
+            assert!(
+                (length / expected - 1.).abs() < 1e-9,
+                "{adjust_lr:?}: {length} {expected}"
+            );
+        }
+    }
+}
+
 #[test]
 fn muon_is_for_matrices() {
     let (vectors, params) = store(&[3], DType::F32);

@@ -160,6 +160,21 @@ fn state_that_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn what_a_state_leaves_out_has_none() {
+    for (config, names) in RULES {
+        let (store, params) = store(&[3, 4], DType::F32);
+        let mut rule = config.rule(&store);
+        rule.step(&gradients(&store, &params)).unwrap();
+        let mut state = rule.state().unwrap();
+        state.retain(|(name, _)| name.starts_with("p0."));
+        rule.load_state(&state).unwrap();
+        let kept = rule.state().unwrap();
+        assert_eq!(kept.len(), names.len());
+        assert!(kept.iter().all(|(name, _)| name.starts_with("p0.")), "{config:?}");
+    }
+}
+
+#[test]
 fn steps_are_counted_for_each_parameter() {
     let (store, params) = store(&[3, 4], DType::F64);
     let mut adam = Adam::new(&ADAM, &store).unwrap();
