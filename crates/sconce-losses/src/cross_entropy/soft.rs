@@ -5,7 +5,7 @@ use super::{CrossEntropyConfig, NAME};
 use crate::rows::{class_weights, classes, classes_last, without_classes};
 use crate::{Reduction, check};
 use candle_core::{D, Result, Tensor};
-use sconce_core::{Error, graph};
+use sconce_core::{Error, graph, widened};
 
 pub(super) fn cross_entropy(
     logits: &Tensor,
@@ -25,6 +25,11 @@ pub(super) fn cross_entropy(
     if cfg.ignore_index >= 0 {
         let expected = "negative, since targets that are probabilities are no class to ignore";
         return Err(Error::config(NAME, "ignore_index", cfg.ignore_index, expected).into());
+    }
+    if let Some(loss) = widened(logits, |wide| {
+        cross_entropy(&wide(logits)?, &wide(targets)?, cfg, reduction)
+    })? {
+        return Ok(loss);
     }
     let mut probabilities = classes_last(targets)?;
     if cfg.label_smoothing > 0. {

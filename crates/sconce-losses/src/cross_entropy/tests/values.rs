@@ -128,3 +128,17 @@ fn half_precision_runs_as_composite() {
     compare("loss", &loss, &expected, Bound { rtol: 0.02, atol: 0. }).unwrap();
     assert!(loss.backward().unwrap().get(&x).is_some());
 }
+
+/// The sum of a thousand terms is beyond half precision, and is not made in it.
+#[test]
+fn half_precision_with_probabilities_of_many_classes() {
+    for dtype in [DType::BF16, DType::F16] {
+        let x = Var::zeros((2, 1000), dtype, &Device::Cpu).unwrap();
+        let targets = Tensor::full(1e-3, (2, 1000), &Device::Cpu).unwrap();
+        let loss = cross_entropy(&x, &targets.to_dtype(dtype).unwrap(), Reduction::Mean).unwrap();
+        assert_eq!(loss.dtype(), dtype);
+        assert_eq!(loss.backward().unwrap().get(&x).unwrap().dtype(), dtype);
+        let expected = Tensor::new(1000f64.ln(), &Device::Cpu).unwrap();
+        compare("loss", &loss, &expected, Bound { rtol: 1e-2, atol: 0. }).unwrap();
+    }
+}
