@@ -1,6 +1,7 @@
 //! Penalties on parameters, to be added to a data loss: L1, L2 and both.
 
 use crate::check;
+use crate::stable::working;
 use candle_core::{DType, Result, Tensor};
 use sconce_core::{Backward, Error, Function, NameGlob, Output, Parameters, apply1};
 
@@ -166,12 +167,17 @@ impl Function for Penalty {
             return Ok(vec![None; ctx.saved.len()]);
         };
         let gradient = |input: &Tensor| {
+            let dtype = input.dtype();
+            // In half precision a small λ would be 0 before it meets a large parameter.
+            let input = &working(input)?;
             let slope = match (self.l1 > 0., self.l2 > 0.) {
                 (true, false) => (input.sign()? * self.l1)?,
                 (true, true) => ((input.sign()? * self.l1)? + (input * (2. * self.l2))?)?,
                 (false, _) => (input * (2. * self.l2))?,
             };
-            slope.broadcast_mul(&grad.to_dtype(input.dtype())?)
+            slope
+                .broadcast_mul(&grad.to_dtype(input.dtype())?)?
+                .to_dtype(dtype)
         };
         let wanted = |(i, input)| ctx.wants(i).then(|| gradient(input)).transpose();
         ctx.saved.iter().enumerate().map(wanted).collect()

@@ -90,6 +90,17 @@ fn every_type_and_candles_varmap_serve() {
     );
 }
 
+/// 10⁻⁸ is 0 in half precision; times a large parameter it is not.
+#[test]
+fn a_small_strength_in_half_precision() {
+    let store = ParamStore::new(DType::F16, &Device::Cpu);
+    param(&store.builder(), 1, "w", &Init::Const(100.)).unwrap();
+    let gradients = backward(&l2_penalty(&store, "*", 1e-8).unwrap(), &store).unwrap();
+    let gradient = gradients.get("w").unwrap().to_dtype(DType::F64).unwrap();
+    let gradient = gradient.to_vec1::<f64>().unwrap()[0];
+    assert!((gradient - 2e-6).abs() < 1e-7, "{gradient}");
+}
+
 #[test]
 fn without_strength_they_are_zero() {
     let (store, _) = store(DType::F64);
