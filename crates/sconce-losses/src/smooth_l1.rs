@@ -5,7 +5,7 @@ use crate::huber::bent;
 use crate::kernels::{Absolute, Bent};
 use crate::l1::absolute;
 use crate::{Reduction, check};
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use sconce_core::cpu::has_kernel;
 use sconce_core::{dispatch_real, graph, widened};
 
@@ -39,7 +39,12 @@ pub fn smooth_l1(input: &Tensor, target: &Tensor, beta: f64, reduction: Reductio
     check::pair(NAME, input, target)?;
     check::not_negative(NAME, "beta", beta)?;
     if has_kernel(input) && has_kernel(target) {
-        if beta == 0. {
+        // A tip so narrow that its steepness is too large for the type is none.
+        let steepest = match input.dtype() {
+            DType::F32 => f64::from(f32::MAX),
+            _ => f64::MAX,
+        };
+        if 1. / beta > steepest {
             return dispatch_real!(input, fused(NAME, Absolute, input, target, reduction));
         }
         let curve = Bent {
@@ -74,7 +79,7 @@ pub(crate) fn composite(input: &Tensor, target: &Tensor, beta: f64, reduction: R
 mod tests {
     use super::*;
     use crate::{huber, l1};
-    use candle_core::{DType, Device};
+    use candle_core::{Device, Var};
     use sconce_core::Error;
     use sconce_testkit::golden::{Bound, compare};
     use sconce_testkit::{GradCheck, Layout, Random};
@@ -110,6 +115,19 @@ mod tests {
             compare("beta 0.5", &actual, &expected, Bound::F64).unwrap();
             let actual = smooth_l1(&x, &y, 0., reduction).unwrap();
             compare("beta 0", &actual, &l1(&x, &y, reduction).unwrap(), Bound::F64).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_tip_too_narrow_for_the_type_is_none() {
+        for (dtype, beta) in [(DType::F32, 1e-39), (DType::F32, 1e-50), (DType::F64, 1e-310)] {
+            let x = Var::new(&[0f64, 1., -2.], &Device::Cpu).unwrap();
+            let y = Tensor::zeros(3, dtype, &Device::Cpu).unwrap();
+            let losses = smooth_l1(&x.to_dtype(dtype).unwrap(), &y, beta, Reduction::None).unwrap();
+            let gradient = losses.sum_all().unwrap().backward().unwrap().remove(&x).unwrap();
+            let losses = losses.to_dtype(DType::F64).unwrap();
+            assert_eq!(losses.to_vec1::<f64>().unwrap(), [0., 1., 2.], "{beta}");
+            assert_eq!(gradient.to_vec1::<f64>().unwrap(), [0., 1., -1.], "{beta}");
         }
     }
 
