@@ -235,6 +235,32 @@ fn options() {
         triplet_margin_with_distance(&x, &x, &x, none, 1., false, MEAN),
         "triplet_margin_with_distance: distance has dtype I64, expected a floating-point type",
     );
+    // Distances that don't fit those before them.
+    for (others, rest) in [
+        (zeros(&[3]), "shape [3], expected [2]"),
+        (
+            zeros(&[2]).to_dtype(DType::F64).unwrap(),
+            "dtype F64, expected F32",
+        ),
+    ] {
+        for first in [1, 2] {
+            let calls = std::cell::Cell::new(0);
+            let distance = |_: &Tensor, _: &Tensor| {
+                calls.set(calls.get() + 1);
+                Ok(if calls.get() > first {
+                    others.clone()
+                } else {
+                    zeros(&[2])
+                })
+            };
+            says(
+                triplet_margin_with_distance(&x, &x, &x, distance, 1., true, MEAN),
+                &format!(
+                    "triplet_margin_with_distance: distance has {rest}, as those between anchor and positive"
+                ),
+            );
+        }
+    }
 }
 
 #[test]

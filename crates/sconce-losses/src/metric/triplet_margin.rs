@@ -83,6 +83,7 @@ pub fn triplet_margin(
     }
     let measure = |x: &Tensor, y: &Tensor| distance(x, y, cfg.p, cfg.eps);
     let loss = apart(
+        NAME,
         [anchor, positive, negative],
         measure,
         cfg.margin,
@@ -135,7 +136,14 @@ pub fn triplet_margin_with_distance(
         check::float(name, "distance", &distances)?;
         Ok(distances)
     };
-    let loss = apart([anchor, positive, negative], checked, margin, swap, reduction)?;
+    let loss = apart(
+        name,
+        [anchor, positive, negative],
+        checked,
+        margin,
+        swap,
+        reduction,
+    )?;
     graph::note(name, &[anchor, positive, negative], std::slice::from_ref(&loss));
     Ok(loss)
 }
@@ -147,7 +155,26 @@ fn triplet(name: &'static str, [a, p, n]: [&Tensor; 3], margin: f64) -> sconce_c
     check::positive(name, "margin", margin)
 }
 
+/// The negative's distances, which must fit the positive's.
+fn fitting(name: &'static str, far: Tensor, near: &Tensor) -> sconce_core::Result<Tensor> {
+    let whose = "those between anchor and positive";
+    if far.dims() != near.dims() {
+        let expected = format!("{:?}, as {whose}", near.dims());
+        return Err(Error::shape(name, "distance", expected, far.dims()));
+    }
+    if far.dtype() != near.dtype() {
+        return Err(Error::DType {
+            layer: name.into(),
+            argument: "distance",
+            expected: format!("{:?}, as {whose}", near.dtype()),
+            got: far.dtype(),
+        });
+    }
+    Ok(far)
+}
+
 fn apart(
+    name: &'static str,
     [anchor, positive, negative]: [&Tensor; 3],
     distance: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
     margin: f64,
@@ -155,10 +182,10 @@ fn apart(
     reduction: Reduction,
 ) -> Result<Tensor> {
     let near = distance(anchor, positive)?;
-    let mut far = distance(anchor, negative)?;
+    let mut far = fitting(name, distance(anchor, negative)?, &near)?;
     if swap {
         // Of two that are equal each gets half of the gradient, in candle as in PyTorch.
-        far = far.minimum(&distance(positive, negative)?)?;
+        far = far.minimum(&fitting(name, distance(positive, negative)?, &near)?)?;
     }
     let losses = positive_part(&((near - far)? + margin)?)?;
     reduction.composite(&losses, losses.elem_count() as f64)
