@@ -17,7 +17,7 @@ const NAME: &str = "mse";
 /// `input`, `target`: any, the same; output: the same with [`Reduction::None`], else a scalar
 ///
 /// # Errors
-/// `input` and `target` differ in shape or element type. (PyTorch broadcasts, with a warning.)
+/// `input` and `target` differ in shape or element type, or aren't of floating point. (PyTorch broadcasts, with a warning.)
 ///
 /// # Source
 /// `torch.nn.functional.mse_loss`
