@@ -118,6 +118,10 @@ fn sure_mistakes_and_sure_successes() {
         &[0.25 * 2f64.ln(), 0., 1e4, 0.],
         &[-0.125 - 0.25 * 2f64.ln(), 0., -1., 0.],
     );
+    // So sure and right that the reciprocal of what is wrong overflows.
+    let tail = (-720f64).exp();
+    expect(at(&[720.], focal(0., 1.)), &[tail], &[-tail]);
+    assert!(at(&[720.], focal(0.01, 1.)).1[0].is_finite());
     let classes = Tensor::new(&[0u32], &Device::Cpu).unwrap();
     for gamma in [0., 0.5, 2.] {
         let cfg = SoftmaxFocalConfig {

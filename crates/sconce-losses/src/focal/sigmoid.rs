@@ -97,16 +97,20 @@ impl Elementwise<2> for SigmoidFocal {
         wrong.powf(self.gamma)? * entropy
     }
 
-    /// m^γ·c′ + γ·m^(γ−1)·c·m′. Where m is 0, so is m′·c, to a higher power than m^(γ−1) can make up for.
+    /// m^γ·(c′ + γ·m′·c/m). Where m is 0, so is m′, and c/m is bounded; m^(γ−1) would overflow before.
     fn slope(&self, x: &[Tensor; 2], i: usize) -> Result<Tensor> {
         let [entropy, wrong, yes, not] = self.parts(x)?;
         let [x, t] = x;
         let (by_entropy, by_wrong) = match i {
-            0 => ((&yes - t)?, (t.affine(-2., 1.)? * (yes * not)?)?),
+            // Not σ(x) − t, which cancels where the prediction is sure and right.
+            0 => (
+                ((1. - t)? * &yes)?.sub(&(t * &not)?)?,
+                (t.affine(-2., 1.)? * (yes * not)?)?,
+            ),
             _ => (x.neg()?, (not - yes)?),
         };
-        let by_power = ((wrong.powf(self.gamma - 1.)? * self.gamma)? * (entropy * by_wrong)?)?;
+        let by_power = ((entropy / &wrong)? * (by_wrong * self.gamma)?)?;
         let by_power = wrong.eq(0.)?.where_cond(&by_power.zeros_like()?, &by_power)?;
-        (wrong.powf(self.gamma)? * by_entropy)? + by_power
+        wrong.powf(self.gamma)? * (by_entropy + by_power)?
     }
 }
