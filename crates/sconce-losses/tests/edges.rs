@@ -253,6 +253,29 @@ fn vectors_of_zeros() {
     }
 }
 
+/// Vectors whose length is 0 because their squares are: the slope is that of a vector of zeros.
+#[test]
+fn vectors_too_short_for_their_squares() {
+    let a = Var::new(&[[1e-25f32, 0.], [0., 1.]], &Device::Cpu).unwrap();
+    let b = Tensor::new(&[[1f32, 0.], [0., 1.]], &Device::Cpu).unwrap();
+    let finite = |loss: Result<Tensor>| {
+        let gradient = loss.unwrap().backward().unwrap().remove(&a).unwrap();
+        let values = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(values.iter().all(|v| v.is_finite()), "{values:?}");
+    };
+    finite(info_nce(&a, &b, &InfoNceConfig::default(), Reduction::Mean));
+    finite(nt_xent(&a, &b, 0.5, Reduction::Mean));
+    for p in [0.5, 1., 1.5, 2., 3., INF] {
+        let cfg = TripletMarginConfig {
+            p,
+            eps: 0.,
+            ..TripletMarginConfig::default()
+        };
+        let zeros = a.zeros_like().unwrap();
+        finite(triplet_margin(&a, &zeros, &b, &cfg, Reduction::Mean));
+    }
+}
+
 #[test]
 fn the_largest_of_several_share_the_slope() {
     let a = Var::new(&[[3f64, -3., 1.]], &Device::Cpu).unwrap();

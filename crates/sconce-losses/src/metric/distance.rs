@@ -43,7 +43,8 @@ impl Norm {
         }
     }
 
-    /// sign(x)·(|x|/‖x‖)^(p−1): 0 where x is 0, and where all of them are. The largest of an infinite p share the slope.
+    /// sign(x)·(|x|/‖x‖)^(p−1): 0 where x is 0, and where the norm is, be it that the powers are too small for the type. The
+    /// largest of an infinite p share the slope.
     fn slope(&self, x: &Tensor) -> Result<Tensor> {
         let sign = x.sign()?;
         if self.p == 1. {
@@ -60,7 +61,8 @@ impl Norm {
             true => x.broadcast_div(&norm)?,
             false => (sign * share.powf(self.p - 1.)?)?,
         };
-        x.eq(0.)?.where_cond(&slope.zeros_like()?, &slope)
+        let nothing = x.eq(0.)?.broadcast_maximum(&norm.eq(0.)?)?;
+        nothing.where_cond(&slope.zeros_like()?, &slope)
     }
 }
 
