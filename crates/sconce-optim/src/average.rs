@@ -158,11 +158,17 @@ impl Averages {
                 "true: swap_in first",
             ));
         };
+        let trained = parameters.named_parameters();
+        let trained: HashSet<&str> = trained.iter().map(|(name, _)| name.as_str()).collect();
         for (name, var) in parameters.named_tensors() {
-            if let Some(slot) = self.index.get(&name).and_then(|&i| self.slots.get_mut(i))
-                && !slot.averaged
-            {
-                slot.held = Held::new(&var.as_detached_tensor())?;
+            let slot = self.index.get(&name).and_then(|&i| self.slots.get_mut(i));
+            let Some(slot) = slot.filter(|_| !trained.contains(name.as_str())) else {
+                continue;
+            };
+            // What stayed is held with more digits than a store of half precision has room for.
+            let value = var.as_detached_tensor();
+            if differ(&value, &slot.held.tensor()?)? {
+                slot.held = Held::new(&value)?;
             }
         }
         aside.iter().try_for_each(|(var, value)| set(var, value))
@@ -264,6 +270,10 @@ impl Averages {
         *self = loaded;
         Ok(())
     }
+}
+
+fn differ(a: &Tensor, b: &Tensor) -> candle_core::Result<bool> {
+    Ok(a.elem_count() > 0 && a.ne(b)?.max_all()?.to_scalar::<u8>()? != 0)
 }
 
 /// candle can't set nothing to nothing.

@@ -134,20 +134,40 @@ fn what_was_swapped_comes_back_to_the_bit() {
 /// What a run on the averages does to buffers belongs to the averages.
 #[test]
 fn buffers_stay_with_the_averages() {
-    let store = store(DType::F64);
-    let mut swa = Swa::new(&SwaConfig::default());
-    fill(&store, 1);
-    swa.update(&store).unwrap();
-    let training = snapshot(&store);
-    let gathered = Tensor::new(&[5f64, 6.], &Device::Cpu).unwrap();
-    swa.within(&store, || store.set("running_mean", &gathered))
-        .unwrap()
-        .unwrap();
-    same(&snapshot(&store), &training);
-    let kept = swa.within(&store, || {
-        store.get("running_mean").unwrap().to_vec1::<f64>().unwrap()
-    });
-    assert_eq!(kept.unwrap(), [5., 6.]);
+    for use_buffers in [false, true] {
+        let store = store(DType::F64);
+        let mut swa = Swa::new(&SwaConfig { use_buffers });
+        fill(&store, 1);
+        swa.update(&store).unwrap();
+        let training = snapshot(&store);
+        let gathered = Tensor::new(&[5f64, 6.], &Device::Cpu).unwrap();
+        swa.within(&store, || store.set("running_mean", &gathered))
+            .unwrap()
+            .unwrap();
+        same(&snapshot(&store), &training);
+        let kept = swa.within(&store, || {
+            store.get("running_mean").unwrap().to_vec1::<f64>().unwrap()
+        });
+        assert_eq!(kept.unwrap(), [5., 6.], "{use_buffers}");
+    }
+}
+
+/// Averages of half precision have more digits than the store: a look at a loaded state leaves them.
+#[test]
+fn an_evaluation_changes_no_average() {
+    for use_buffers in [false, true] {
+        let store = store(DType::BF16);
+        let mut average = ema(0.7, use_buffers);
+        for seed in 0..3 {
+            fill(&store, seed);
+            average.update(&store).unwrap();
+        }
+        let state = average.state().unwrap();
+        let mut loaded = ema(0.7, use_buffers);
+        loaded.load_state(&state, &store).unwrap();
+        loaded.within(&store, || ()).unwrap();
+        same(&loaded.state().unwrap(), &state);
+    }
 }
 
 #[test]
