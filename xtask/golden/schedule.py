@@ -164,6 +164,14 @@ CONFIGS = [
         "factor": 0.4,
         "lr": TWO,
     },
+    {
+        "kind": "ChainedScheduler",
+        "schedulers": [
+            {"kind": "OneCycleLR", "max_lr": 0.5, "total_steps": 120},
+            {"kind": "LambdaLR", "lr_lambda": "power"},
+        ],
+        "lr": TWO,
+    },
 ]
 
 
