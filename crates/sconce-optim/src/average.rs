@@ -26,6 +26,8 @@ struct Slot {
 }
 
 const COUNT: &str = "n_averaged";
+/// Which tensors are averaged and don't just follow, in the order of their names; PyTorch has nothing of the kind.
+const AVERAGED: &str = "averaged";
 /// PyTorch's averaged model holds the other as its `module`.
 const PREFIX: &str = "module.";
 
@@ -201,6 +203,15 @@ impl Averages {
         for slot in &self.slots {
             all.push((format!("{PREFIX}{}", slot.name), slot.held.kept()?));
         }
+        let mut averaged: Vec<_> = (self.slots.iter())
+            .map(|slot| (slot.name.as_str(), u8::from(slot.averaged)))
+            .collect();
+        averaged.sort_unstable();
+        let averaged: Vec<u8> = averaged.into_iter().map(|(_, averaged)| averaged).collect();
+        all.push((
+            AVERAGED.to_string(),
+            Tensor::from_slice(&averaged, averaged.len(), &Device::Cpu)?,
+        ));
         Ok(all)
     }
 
@@ -219,7 +230,7 @@ impl Averages {
         }
         let known: HashMap<String, Var> = parameters.named_tensors().into_iter().collect();
         let mut loaded = Self::new(self.name, self.use_buffers);
-        let mut count = None;
+        let (mut count, mut averaged) = (None, None);
         for (key, tensor) in state {
             if key == COUNT && tensor.elem_count() == 1 {
                 count = Some(
@@ -229,6 +240,10 @@ impl Averages {
                         .to_dtype(DType::I64)?
                         .to_scalar::<i64>()?,
                 );
+                continue;
+            }
+            if key == AVERAGED && tensor.rank() == 1 {
+                averaged = Some(tensor.to_dtype(DType::U8)?.to_vec1::<u8>()?);
                 continue;
             }
             let name = key.strip_prefix(PREFIX).unwrap_or_default();
@@ -266,6 +281,36 @@ impl Averages {
                 "a number, at least 0",
             ));
         };
+        let missing = known
+            .keys()
+            .filter(|name| !loaded.index.contains_key(*name))
+            .min();
+        if let (Some(name), 1..) = (missing, count) {
+            let expected = "all tensors of the store";
+            return Err(Error::config(
+                self.name,
+                "state",
+                format!("without {PREFIX}{name}"),
+                expected,
+            ));
+        }
+        if let Some(averaged) = averaged {
+            if averaged.len() != loaded.slots.len() {
+                let expected = format!("[{}], one for each tensor", loaded.slots.len());
+                let layer = format!("{AVERAGED} ({})", self.name);
+                return Err(Error::shape(
+                    layer,
+                    "state",
+                    expected,
+                    [averaged.len()].as_slice(),
+                ));
+            }
+            let mut slots: Vec<&mut Slot> = loaded.slots.iter_mut().collect();
+            slots.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            for (slot, averaged) in slots.into_iter().zip(averaged) {
+                slot.averaged = averaged != 0;
+            }
+        }
         loaded.n_averaged = count as u64;
         *self = loaded;
         Ok(())
@@ -337,7 +382,8 @@ macro_rules! averaged {
                 self.averages.tensors()
             }
 
-            /// A copy of the state, under the names of PyTorch's `AveragedModel`: `n_averaged`, and `module.NAME` for each tensor.
+            /// A copy of the state, under the names of PyTorch's `AveragedModel`: `n_averaged`, and `module.NAME` for each tensor;
+            /// beside them `averaged`, which of them don't just follow.
             ///
             /// # Errors
             /// Those of candle's copy.
@@ -348,7 +394,7 @@ macro_rules! averaged {
             /// Goes on from a state that [`state`](Self::state), or a PyTorch `AveragedModel`, gave.
             ///
             /// # Errors
-            /// The averages are in the store; a name that the store lacks, or twice; another shape; no count. Then nothing was
+            /// The averages are in the store; a name that the store lacks, or the state, or has twice; another shape; no count. Then nothing was
             /// changed.
             pub fn load_state<P: sconce_core::Parameters + ?Sized>(
                 &mut self,

@@ -225,6 +225,17 @@ fn composite(order: Order, gradient: &Tensor) -> Result<f64> {
 /// Replaces every gradient by a changed one: long ones cut among the threads, one after the other so that each finds the
 /// memory that the one before gave back; short ones together.
 fn change(gradients: &mut Gradients, change: Change) -> Result<()> {
+    if let Some((name, gradient)) = gradients
+        .iter()
+        .find(|(_, gradient)| !gradient.dtype().is_float())
+    {
+        return Err(Error::DType {
+            layer: name.to_string(),
+            argument: "gradient",
+            expected: "floating-point numbers".into(),
+            got: gradient.dtype(),
+        });
+    }
     let names: Vec<String> = gradients.iter().map(|(name, _)| name.to_string()).collect();
     let mut short = Vec::new();
     for name in names {

@@ -15,7 +15,7 @@ pub(crate) use face::optimizer;
 pub(crate) use rule::{NUMBERS, Rule, STATES, scheduled};
 use sconce_core::{Error, Gradients, NameGlob, Parameters, Result};
 use scratch::Scratch;
-pub(crate) use slope::Slope;
+pub(crate) use slope::{Slope, sign};
 use state::{State, Values};
 use std::collections::{HashMap, HashSet};
 
@@ -86,8 +86,23 @@ impl<R: Rule> Engine<R> {
         }
     }
 
-    pub(crate) fn add_parameters<P: Parameters + ?Sized>(&mut self, parameters: &P) {
-        self.take(parameters.named_tensors());
+    pub(crate) fn add_parameters<P: Parameters + ?Sized>(&mut self, parameters: &P) -> Result<()> {
+        let parameters = parameters.named_tensors();
+        for (name, var) in &parameters {
+            let known = self.index.get(name).and_then(|&i| self.slots.get(i));
+            if known.is_some_and(|slot| slot.var.id() != var.id()) {
+                let expected = "a name that no other parameter has";
+                return Err(Error::config(R::NAME, "parameter", name, expected));
+            }
+        }
+        self.take(parameters);
+        Ok(())
+    }
+
+    pub(crate) fn learning_rate_of(&self, name: &str) -> f64 {
+        let slot = self.index.get(name).and_then(|&i| self.slots.get(i));
+        let rule = self.groups.get(slot.map_or(0, |slot| slot.group));
+        rule.map_or(f64::NAN, Rule::learning_rate)
     }
 
     pub(crate) fn check_finite(&mut self) {

@@ -1,7 +1,7 @@
 //! Lion: steps by the sign of a momentum.
 
 use crate::engine::{
-    Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer, scheduled,
+    Engine, NUMBERS, Rule, Slope, average, check_betas, check_not_negative, optimizer, scheduled, sign,
 };
 use candle_core::Tensor;
 use sconce_core::Result;
@@ -114,14 +114,14 @@ impl Rule for LionConfig {
         let mut mix = mean.clone();
         average(&mut mix, &gradient, constants.beta1)?;
         average(mean, &gradient, constants.beta2)?;
-        (parameter * constants.shrink)? - (mix.sign()? * constants.lr)?
+        (parameter * constants.shrink)? - (sign(&mix)? * constants.lr)?
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::assert_kernel_is_composite;
+    use crate::engine::tests::{assert_kernel_is_composite, assert_nan_shows};
 
     #[test]
     fn kernel_is_composite() {
@@ -133,5 +133,13 @@ mod tests {
                 maximize,
             });
         }
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_shows() {
+        assert_nan_shows(&LionConfig {
+            lr: 0.1,
+            ..LionConfig::default()
+        });
     }
 }

@@ -39,6 +39,11 @@ pub trait Optimize {
         self.learning_rates().first().copied().unwrap_or(f64::NAN)
     }
 
+    /// The learning rate of the parameter of this name; that of the first group for one that isn't this optimiser's.
+    fn learning_rate_of(&self, _name: &str) -> f64 {
+        self.learning_rate()
+    }
+
     /// Sets the learning rate of the next step for every group.
     fn set_learning_rate(&mut self, learning_rate: f64);
 
@@ -75,6 +80,10 @@ impl<O: Optimize + ?Sized> Optimize for Box<O> {
 
     fn set_learning_rates(&mut self, learning_rates: &[f64]) -> Result<()> {
         (**self).set_learning_rates(learning_rates)
+    }
+
+    fn learning_rate_of(&self, name: &str) -> f64 {
+        (**self).learning_rate_of(name)
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {

@@ -9,7 +9,7 @@ const NAME: &str = "ProximalL1";
 
 /// Another rule's step, then the proximal step of an L1 penalty: each value moves towards 0, and stops there.
 ///
-/// θ ← the rule's step by the loss without the penalty, then θ ← sign(θ)·max(|θ| − ηλ, 0), where η is the rule's learning
+/// θ ← the rule's step by the loss without the penalty, then θ ← sign(θ)·max(|θ| − ηλ, 0), where η is the parameter's learning
 /// rate. With plain [`Sgd`](crate::Sgd) this is proximal gradient descent (ISTA), whose fixed points minimise L + λ‖θ‖₁. With
 /// a rule that scales its steps, such as [`Adam`](crate::Adam), λ acts as decoupled weight decay does: past the scaling.
 ///
@@ -76,10 +76,10 @@ impl<O: Optimize> ProximalL1<O> {
 impl<O: Optimize> Optimize for ProximalL1<O> {
     fn step(&mut self, gradients: &Gradients) -> Result<()> {
         self.rule.step(gradients)?;
-        let threshold = self.rule.learning_rate() * self.lambda;
         for (name, var) in &self.shrunk {
             // Of nothing, candle gives the same nothing back, to which it can't be set.
             if gradients.get(name).is_some() && var.elem_count() > 0 {
+                let threshold = self.rule.learning_rate_of(name) * self.lambda;
                 var.set(&soft_threshold(&var.as_detached_tensor(), threshold)?)?;
             }
         }
@@ -96,6 +96,10 @@ impl<O: Optimize> Optimize for ProximalL1<O> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.rule.set_learning_rate(learning_rate);
+    }
+
+    fn learning_rate_of(&self, name: &str) -> f64 {
+        self.rule.learning_rate_of(name)
     }
 
     fn momenta(&self) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Rprop: steps by the gradient's sign alone.
 
-use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer, scheduled};
+use crate::engine::{Engine, NUMBERS, Rule, Slope, check_not_negative, optimizer, scheduled, sign};
 use candle_core::Tensor;
 use sconce_core::{Error, Result};
 
@@ -143,14 +143,14 @@ impl Rule for RpropConfig {
         let factor = turned.where_cond(&fill(constants.etas.0)?, &factor)?;
         *size = (&*size * factor)?.clamp(constants.step_sizes.0, constants.step_sizes.1)?;
         *last = turned.where_cond(&fill(0.)?, &gradient)?;
-        parameter - (last.sign()? * &*size)?
+        parameter - (sign(last)? * &*size)?
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::assert_kernel_is_composite;
+    use crate::engine::tests::{assert_kernel_is_composite, assert_nan_shows};
 
     #[test]
     fn kernel_is_composite() {
@@ -162,5 +162,10 @@ mod tests {
                 ..RpropConfig::default()
             });
         }
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_shows() {
+        assert_nan_shows(&RpropConfig::default());
     }
 }

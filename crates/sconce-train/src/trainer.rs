@@ -122,6 +122,8 @@ pub struct Trainer<'a> {
     metrics: Vec<Box<dyn Metric + 'a>>,
     schedule: Option<Rate<'a>>,
     paces: Vec<Pace<'a>>,
+    /// The optimiser's before the first schedule.
+    initial_rates: Option<Vec<f64>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
@@ -154,6 +156,7 @@ impl<'a> Trainer<'a> {
             metrics: Vec::new(),
             schedule: None,
             paces: Vec::new(),
+            initial_rates: None,
             callbacks: Vec::new(),
         }
     }
@@ -248,7 +251,9 @@ impl<'a> Trainer<'a> {
     /// # Ok::<(), sconce_train::Error>(())
     /// ```
     pub fn with_scheduler(mut self, schedule: impl Schedule + 'a, every: Every) -> Result<Self> {
-        let pace = Pace::schedule(schedule, every, self.optimizer.as_mut())?;
+        let rates = self.optimizer.learning_rates();
+        let initial = self.initial_rates.get_or_insert(rates);
+        let pace = Pace::schedule(schedule, every, initial, self.optimizer.as_mut())?;
         self.paces.push(pace);
         Ok(self)
     }

@@ -321,3 +321,54 @@ fn a_state_without_an_update_is_written_over() {
     same(&average.tensors().unwrap(), &snapshot(&store));
     assert_eq!(average.n_averaged(), 1);
 }
+
+#[test]
+fn what_is_frozen_stays_averaged_after_a_load() {
+    let store = store(DType::F64);
+    let run = |loads: bool| {
+        store.unfreeze("w").unwrap();
+        let mut average = ema(0.5, false);
+        for (seed, frozen) in [(1, false), (2, false), (3, true), (4, true)] {
+            fill(&store, seed);
+            if frozen {
+                store.freeze("w").unwrap();
+                if loads {
+                    let state = average.state().unwrap();
+                    average = ema(0.5, false);
+                    average.load_state(&state, &store).unwrap();
+                }
+            }
+            average.update(&store).unwrap();
+        }
+        average.tensors().unwrap()
+    };
+    same(&run(true), &run(false));
+}
+
+#[test]
+fn a_state_with_gaps_is_refused() {
+    let store = store(DType::F64);
+    let mut average = ema(0.5, false);
+    average.update(&store).unwrap();
+    let state = average.state().unwrap();
+    let without = |name: &str| -> Vec<_> { state.iter().filter(|(key, _)| key != name).cloned().collect() };
+    let error = average
+        .load_state(&without("module.long"), &store)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("state is without module.long, expected all tensors of the store"),
+        "{error}"
+    );
+    let mut short = without("averaged");
+    average.load_state(&short, &store).unwrap();
+    short.push((
+        "averaged".into(),
+        Tensor::zeros(3, DType::U8, &Device::Cpu).unwrap(),
+    ));
+    let error = average.load_state(&short, &store).unwrap_err().to_string();
+    assert!(
+        error.contains("averaged (Ema): state has shape [3], expected [4]"),
+        "{error}"
+    );
+}

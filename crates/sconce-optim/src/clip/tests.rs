@@ -197,6 +197,22 @@ fn strided_and_empty_gradients_are_clipped_too() {
 }
 
 #[test]
+fn whole_numbers_are_refused() {
+    let whole = || {
+        [(
+            "a".to_string(),
+            Tensor::ones(3, DType::I64, &Device::Cpu).unwrap(),
+        )]
+    };
+    let mut gradients = Gradients::from_tensors(whole(), []).unwrap();
+    let error = clip_grad_value(&mut gradients, 0.5).unwrap_err().to_string();
+    assert!(
+        error.contains("a: gradient has dtype I64, expected floating-point numbers"),
+        "{error}"
+    );
+}
+
+#[test]
 fn threads_change_no_bit() {
     let run = || {
         let mut gradients = gradients(&[200_000, 3, 30_000, 5000, 70_000], DType::F32);

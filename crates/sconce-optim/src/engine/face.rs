@@ -40,9 +40,16 @@ macro_rules! optimizer {
                 self.0.groups()
             }
 
-            /// Takes on the parameters of a store that this rule wasn't made with, into the first group.
-            pub fn add_parameters<P: sconce_core::Parameters + ?Sized>(&mut self, parameters: &P) {
-                self.0.add_parameters(parameters);
+            /// Takes on the parameters of a store that this rule wasn't made with, into the first group; those that it was made
+            /// with stay as they are.
+            ///
+            /// # Errors
+            /// A name is that of another parameter already. Then nothing was taken on.
+            pub fn add_parameters<P: sconce_core::Parameters + ?Sized>(
+                &mut self,
+                parameters: &P,
+            ) -> sconce_core::Result<()> {
+                self.0.add_parameters(parameters)
             }
 
             /// From now on a step by a gradient that isn't finite is an error that names the parameter and the element, and
@@ -91,6 +98,10 @@ macro_rules! optimizer {
 
             fn set_learning_rate(&mut self, learning_rate: f64) {
                 self.0.set_learning_rate(learning_rate);
+            }
+
+            fn learning_rate_of(&self, name: &str) -> f64 {
+                self.0.learning_rate_of(name)
             }
 
             fn momenta(&self) -> Vec<f64> {

@@ -2,6 +2,11 @@
 
 use candle_core::{Result, Tensor};
 
+/// −1, 0 or 1; a NaN stays one, which in PyTorch becomes 0.
+pub(crate) fn sign(x: &Tensor) -> Result<Tensor> {
+    x.ne(x)?.where_cond(x, &x.sign()?)
+}
+
 /// g = ±∂L/∂θ + λθ
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slope {

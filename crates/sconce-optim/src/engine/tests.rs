@@ -74,3 +74,20 @@ fn composite_values<R: Rule>(rule: &R, var: &Var) -> Vec<Tensor> {
         })
         .collect()
 }
+
+/// By either path a gradient that isn't a number makes the parameter none, where PyTorch's rules by sign freeze it in silence.
+#[track_caller]
+pub(crate) fn assert_nan_shows<R: Rule>(rule: &R) {
+    for dtype in [DType::F32, DType::F64, DType::BF16] {
+        let store = ParamStore::new(dtype, &Device::Cpu);
+        let p = param(&store.builder(), 2, "p", &Init::Const(1.)).unwrap();
+        let slope = Tensor::new(&[f64::NAN, 1.], &Device::Cpu)
+            .unwrap()
+            .to_dtype(dtype)
+            .unwrap();
+        let gradients = sconce_core::Gradients::from_tensors([("p".to_string(), slope)], []).unwrap();
+        Engine::new(*rule, &store).unwrap().step(&gradients).unwrap();
+        let p = p.value().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+        assert!(p[0].is_nan() && p[1] < 1., "{dtype:?}: {p:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What clipping does to gradients: how large they are, and what is made of them.
 
-use super::sums::{dot, largest};
+use super::sums::{largest, squares};
 use sconce_core::cpu::Real;
 use sconce_kernels::parallel::{self, BlankPart};
 use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch, map1};
@@ -45,7 +45,7 @@ pub(crate) fn measure<T: Real>(order: Order, x: &[T]) -> f64 {
         Order::One => slow(f64::abs),
         Order::Two => {
             // In `f32` the squares may overflow, or vanish, where their sum's root does not.
-            let fast = dot(x, x).wide();
+            let fast = squares(x).wide();
             match fast.is_normal() && fast > 1e-30 {
                 true => fast,
                 false => slow(|x| x * x),

@@ -8,6 +8,23 @@ pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     dispatch(Dot(x, y))
 }
 
+/// Σx²
+pub(crate) fn squares<T: Real>(x: &[T]) -> T {
+    dispatch(Squares(x))
+}
+
+struct Squares<'a, T>(&'a [T]);
+
+impl<T: Real> Kernel for Squares<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> T {
+        // Inlined, one load serves both.
+        products(s, self.0, self.0)
+    }
+}
+
 struct Dot<'a, T>(&'a [T], &'a [T]);
 
 impl<T: Real> Kernel for Dot<'_, T> {

@@ -171,3 +171,23 @@ fn the_proximal_step_alone_gives_exact_zeros() {
         }
     }
 }
+
+#[test]
+fn each_group_shrinks_by_its_own_rate() {
+    let store = ParamStore::new(DType::F64, &Device::Cpu);
+    let a = param(&store.builder(), 1, "a", &Init::Const(1.)).unwrap();
+    let b = param(&store.builder(), 1, "b", &Init::Const(1.)).unwrap();
+    let cfg = |lr| SgdConfig {
+        lr,
+        ..SgdConfig::default()
+    };
+    let sgd = Sgd::new(&cfg(0.5), &store)
+        .unwrap()
+        .with_group("b", &cfg(0.))
+        .unwrap();
+    let mut rule = ProximalL1::new(sgd, &store, "*", 0.25).unwrap();
+    let loss = (a.tensor() + b.tensor()).unwrap().sum_all().unwrap();
+    rule.step(&backward(&loss, &store).unwrap()).unwrap();
+    assert_eq!(a.value().to_vec1::<f64>().unwrap(), [0.375]);
+    assert_eq!(b.value().to_vec1::<f64>().unwrap(), [1.]);
+}

@@ -59,7 +59,27 @@ impl<S: Schedule> Scheduler<S> {
     /// See [`Scheduler`].
     pub fn new<O: Optimize + ?Sized>(schedule: S, rule: &mut O) -> Result<Self> {
         let initial = rule.learning_rates();
-        schedule.check(initial.len())?;
+        Self::from_rates(schedule, &initial, rule)
+    }
+
+    /// A second schedule beside others, which have changed the optimiser's rates already: it starts from those that the first
+    /// one started from, as in PyTorch.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new); there isn't one initial rate for each group.
+    pub fn from_rates<O: Optimize + ?Sized>(schedule: S, initial: &[f64], rule: &mut O) -> Result<Self> {
+        let groups = rule.learning_rates().len();
+        if initial.len() != groups {
+            let expected = format!("one for each of the {groups} groups of parameters");
+            return Err(Error::config(
+                schedule.name(),
+                INITIAL,
+                format!("{initial:?}"),
+                expected,
+            ));
+        }
+        let initial = initial.to_vec();
+        schedule.check(groups)?;
         if schedule.cycles_momentum() && rule.momenta().len() != initial.len() {
             return Err(Error::config(
                 schedule.name(),

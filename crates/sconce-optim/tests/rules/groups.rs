@@ -133,7 +133,13 @@ fn parameters_may_come_later() {
     params.push(param(&store.builder(), 2, "late", &Init::Const(2.)).unwrap());
     let gradients = gradients(&store, &params);
     assert!(adam.step(&gradients).is_err());
-    adam.add_parameters(&store);
+    let (other, _) = self::store(&[3], DType::F64);
+    let error = adam.add_parameters(&other).unwrap_err().to_string();
+    assert!(
+        error.contains("parameter is p0, expected a name that no other parameter has"),
+        "{error}"
+    );
+    adam.add_parameters(&store).unwrap();
     adam.step(&gradients).unwrap();
     assert!(
         params[1]

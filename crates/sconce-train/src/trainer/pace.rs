@@ -24,10 +24,14 @@ impl<'a> Pace<'a> {
     pub(super) fn schedule(
         schedule: impl Schedule + 'a,
         every: Every,
+        initial: &[f64],
         rule: &mut (dyn Optimize + 'a),
     ) -> Result<Self> {
         let schedule: Box<dyn Schedule + 'a> = Box::new(schedule);
-        Ok(Self::Schedule(Scheduler::new(schedule, rule)?, every))
+        Ok(Self::Schedule(
+            Scheduler::from_rates(schedule, initial, rule)?,
+            every,
+        ))
     }
 
     pub(super) fn plateau(cfg: &ReduceLrOnPlateauConfig, rule: &(dyn Optimize + 'a)) -> Result<Self> {

@@ -50,3 +50,38 @@ fn momenta_that_cannot_be_leave_the_rates() {
     assert!(scheduler.load_state(&state, &mut rule).is_err());
     assert_eq!((rule.learning_rate(), rule.momenta()), (0.4, vec![0.9]));
 }
+
+#[test]
+fn a_second_schedule_starts_where_the_first_did() {
+    let mut rule = adam(0.1);
+    let initial = rule.learning_rates();
+    let mut warm_up = Scheduler::new(
+        crate::schedule::LinearLr {
+            start_factor: 0.5,
+            total_iters: 4,
+            ..Default::default()
+        },
+        &mut rule,
+    )
+    .unwrap();
+    let factor = crate::schedule::LambdaLr::new(|step| 1. / (step + 1) as f64);
+    let error = Scheduler::from_rates(StepLr::new(1), &[0.1, 0.2], &mut rule)
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("expected one for each of the 1 groups"),
+        "{error}"
+    );
+    let mut fall = Scheduler::from_rates(factor, &initial, &mut rule).unwrap();
+    let mut rates = vec![rule.learning_rate()];
+    for _ in 0..2 {
+        warm_up.step(&mut rule).unwrap();
+        fall.step(&mut rule).unwrap();
+        rates.push(rule.learning_rate());
+    }
+    for (rate, expected) in rates.iter().zip([0.1, 0.05, 0.1 / 3.]) {
+        assert!((rate - expected).abs() < 1e-15, "{rates:?}");
+    }
+}
