@@ -13,6 +13,7 @@ import conv
 import gnn
 import hf
 import losses
+import metrics
 import norm
 import optim
 import pool
@@ -32,6 +33,7 @@ FAMILIES = {
     "gnn": (gnn.generate, "sconce-gnn"),
     "hf": (hf.generate, "sconce-transformer"),
     "losses": (losses.generate, "sconce-losses"),
+    "metrics": (metrics.generate, "sconce-train"),
     "norm": (norm.generate, "sconce-nn"),
     "optim": (optim.generate, "sconce-optim"),
     "pool": (pool.generate, "sconce-cnn"),

@@ -12,6 +12,7 @@ mod conv;
 mod gnn;
 mod hf;
 mod losses;
+mod metrics;
 mod norm;
 mod optim;
 mod pool;
@@ -80,6 +81,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("gnn", gnn::run),
     ("hf", hf::run),
     ("losses", losses::run),
+    ("metrics", metrics::run),
     ("norm", norm::run),
     ("optim", optim::run),
     ("pool", pool::run),

@@ -6,7 +6,7 @@ pub struct Scores {
     /// The mean loss of a sample.
     pub loss: f64,
     /// Each metric's name and its value over the whole set.
-    pub metrics: Vec<(&'static str, f64)>,
+    pub metrics: Vec<(String, f64)>,
 }
 
 impl Scores {
@@ -14,7 +14,7 @@ impl Scores {
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics
             .iter()
-            .find(|(n, _)| *n == name)
+            .find(|(n, _)| n == name)
             .map(|(_, value)| *value)
     }
 }

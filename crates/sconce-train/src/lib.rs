@@ -44,7 +44,11 @@ pub use callback::Callback;
 pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};
 pub use history::{EpochRecord, History, Scores};
-pub use metric::{Accumulator, Accuracy, MeanIou, Metric};
+pub use metric::{
+    Accumulator, Accuracy, Auroc, Average, AveragePrecision, Bleu, BleuConfig, BleuSmoothing, BleuTokenizer,
+    ClassScoreConfig, ConfusionMatrix, ConfusionMatrixConfig, CorpusBleu, Decision, F1, Mae, MeanIou, Metric,
+    Mse, Perplexity, Precision, R2, RankingConfig, Recall, Rmse, TopKAccuracy, bleu, tokenize_13a,
+};
 pub use report::Progress;
 pub use sconce_core::candle_core;
 pub use trainer::{Every, FitConfig, MissingGradients, Position, Trainer, Turn, Validation};

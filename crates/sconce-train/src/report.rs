@@ -146,7 +146,7 @@ mod tests {
         );
         record.validation = Some(Scores {
             loss: 0.4,
-            metrics: vec![("accuracy", 0.875)],
+            metrics: vec![("accuracy".to_owned(), 0.875)],
         });
         assert_eq!(
             line(&record, 5),

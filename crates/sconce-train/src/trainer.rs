@@ -472,12 +472,14 @@ impl<'a> Trainer<'a> {
             }
             Ok::<_, Error>(())
         })?;
-        let values = self.metrics.iter().zip(&accumulators);
+        let mut metrics = Vec::new();
+        for (metric, accumulator) in self.metrics.iter().zip(&accumulators) {
+            metrics.push((metric.name().to_owned(), accumulator.value()));
+            metrics.extend(accumulator.details());
+        }
         Ok(Scores {
             loss: sum / samples as f64,
-            metrics: values
-                .map(|(metric, accumulator)| (metric.name(), accumulator.value()))
-                .collect(),
+            metrics,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Accuracy.
 
-use super::{Accumulator, Metric};
+use super::{Accumulator, Metric, state};
 use candle_core::{DType, Result, Tensor};
 use sconce_core::Error;
 
@@ -34,8 +34,8 @@ impl Metric for Accuracy {
 }
 
 struct Count {
-    right: usize,
-    all: usize,
+    right: u64,
+    all: u64,
 }
 
 impl Accumulator for Count {
@@ -50,13 +50,24 @@ impl Accumulator for Count {
         }
         let values = |classes: &Tensor| classes.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>();
         let (predicted, target) = (values(&predicted)?, values(target)?);
-        self.all += target.len();
-        self.right += predicted.iter().zip(&target).filter(|(p, t)| p == t).count();
+        self.all += target.len() as u64;
+        self.right += predicted.iter().zip(&target).filter(|(p, t)| p == t).count() as u64;
         Ok(())
     }
 
     fn value(&self) -> f64 {
         self.right as f64 / self.all as f64
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let counts = state::from_counts(vec![self.right, self.all], &[2])?;
+        Ok(state::named(NAME, [("counts", counts)]))
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        let [counts] = state::fields(NAME, ["counts"], state)?;
+        [self.right, self.all] = state::to_counts_of(NAME, counts)?;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Intersection over union.
 
-use super::{Accumulator, Metric};
+use super::{Accumulator, Metric, state};
 use candle_core::{DType, Result, Tensor};
 use sconce_core::Error;
 
@@ -43,8 +43,8 @@ impl Metric for MeanIou {
 /// Positions of one class.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    both: usize,
-    either: usize,
+    both: u64,
+    either: u64,
 }
 
 struct Regions {
@@ -78,7 +78,7 @@ impl Accumulator for Regions {
             let agree = predicted == target;
             if let Some(counts) = self.of(predicted) {
                 counts.either += 1;
-                counts.both += usize::from(agree);
+                counts.both += u64::from(agree);
             }
             // A target that isn't a class belongs to no region.
             if let (false, Some(counts)) = (agree, self.of(target)) {
@@ -94,6 +94,26 @@ impl Accumulator for Regions {
             (sum + counts.both as f64 / counts.either as f64, count + 1)
         });
         sum / f64::from(count)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let counts = self.classes.iter().flat_map(|class| [class.both, class.either]);
+        let counts = state::from_counts(counts.collect(), &[self.classes.len(), 2])?;
+        Ok(state::named(NAME, [("counts", counts)]))
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        let [counts] = state::fields(NAME, ["counts"], state)?;
+        if !matches!(counts.dims(), [_, 2]) {
+            return Err(Error::shape(NAME, "state", "[classes, 2]", counts.dims()).into());
+        }
+        let counts = state::to_counts(NAME, counts)?;
+        let (pairs, _) = counts.as_chunks();
+        self.classes = pairs
+            .iter()
+            .map(|&[both, either]| Counts { both, either })
+            .collect();
+        Ok(())
     }
 }
 

@@ -1,0 +1,159 @@
+//! The values of a batch.
+
+use candle_core::{DType, Result, Tensor};
+use sconce_core::Error;
+
+/// How many classes an output `[batch, classes, *positions]` has.
+///
+/// # Errors
+/// Fewer than two axes, no class, or a target that isn't `[batch, *positions]`.
+pub(super) fn classes(metric: &str, output: &Tensor, target: &Tensor) -> Result<usize> {
+    let (batch, classes, positions) = match output.dims() {
+        [batch, classes, positions @ ..] if *classes > 0 => (*batch, *classes, positions),
+        dims => return Err(Error::shape(metric, "output", "[batch, classes ≥ 1, *positions]", dims).into()),
+    };
+    let expected = [&[batch], positions].concat();
+    if target.dims() != expected {
+        let expected = format!("{expected:?}, one class for each output");
+        return Err(Error::shape(metric, "target", expected, target.dims()).into());
+    }
+    Ok(classes)
+}
+
+/// # Errors
+/// Two shapes.
+pub(super) fn same_shape(metric: &str, output: &Tensor, target: &Tensor) -> Result<()> {
+    if output.dims() == target.dims() {
+        return Ok(());
+    }
+    let expected = format!("{:?}, that of the output", output.dims());
+    Err(Error::shape(metric, "target", expected, target.dims()).into())
+}
+
+/// Class numbers in their order, `None` where one is to be ignored.
+///
+/// # Errors
+/// A dtype that isn't of whole numbers; a number that is none of the classes.
+pub(super) fn class_numbers(
+    metric: &str,
+    target: &Tensor,
+    classes: usize,
+    ignore_index: Option<i64>,
+) -> Result<Vec<Option<usize>>> {
+    if !target.dtype().is_int() {
+        let error = Error::DType {
+            layer: metric.to_owned(),
+            argument: "target",
+            expected: "one of whole numbers".to_owned(),
+            got: target.dtype(),
+        };
+        return Err(error.into());
+    }
+    let numbers = target.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
+    let number = |(index, number): (usize, i64)| match usize::try_from(number) {
+        _ if Some(number) == ignore_index => Ok(None),
+        Ok(class) if class < classes => Ok(Some(class)),
+        _ => {
+            let error = Error::Value {
+                layer: metric.to_owned(),
+                argument: "target",
+                index,
+                value: number.to_string(),
+                expected: match ignore_index {
+                    Some(ignore_index) => format!("a class below {classes}, or {ignore_index} to be ignored"),
+                    None => format!("a class below {classes}"),
+                },
+            };
+            Err(error.into())
+        }
+    };
+    numbers.into_iter().enumerate().map(number).collect()
+}
+
+/// Yes or no in their order, `None` where one is to be ignored.
+///
+/// # Errors
+/// A value that is neither 0 nor 1.
+pub(super) fn labels(metric: &str, target: &Tensor, ignore_index: Option<i64>) -> Result<Vec<Option<bool>>> {
+    let label = |(index, value): (usize, f64)| match value {
+        _ if ignore_index.is_some_and(|ignore| value == ignore as f64) => Ok(None),
+        0. => Ok(Some(false)),
+        1. => Ok(Some(true)),
+        _ => {
+            let error = Error::Value {
+                layer: metric.to_owned(),
+                argument: "target",
+                index,
+                value: value.to_string(),
+                expected: match ignore_index {
+                    Some(ignore_index) => format!("0 or 1, or {ignore_index} to be ignored"),
+                    None => "0 or 1".to_owned(),
+                },
+            };
+            Err(error.into())
+        }
+    };
+    values(target)?.into_iter().enumerate().map(label).collect()
+}
+
+/// All values in their order.
+pub(super) fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}
+
+/// How many labels an output has, and how many of its values in a row belong to one: `[batch, labels, *positions]`, or `[batch]`
+/// for a single one.
+pub(super) fn label_axis(output: &Tensor) -> (usize, usize) {
+    match output.dims() {
+        [_, labels, positions @ ..] => (*labels, positions.iter().product()),
+        _ => (1, 1),
+    }
+}
+
+/// Shows the classes' values at every position of an output `[batch, classes, *positions]`, in the order of the target's values.
+///
+/// # Errors
+/// Those of `take`.
+pub(super) fn each_position(
+    output: &Tensor,
+    mut take: impl FnMut(usize, &[f64]) -> Result<()>,
+) -> Result<()> {
+    let classes = output.dim(1)?;
+    let output = match output.rank() {
+        2 => output.clone(),
+        _ => output.flatten_from(2)?.transpose(1, 2)?,
+    };
+    if output.dtype() == DType::F64 {
+        let values = output.flatten_all()?.to_vec1::<f64>()?;
+        let mut rows = values.chunks_exact(classes.max(1)).enumerate();
+        return rows.try_for_each(|(i, row)| take(i, row));
+    }
+    // A large vocabulary's outputs take half the room in f32.
+    let values = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let mut wide = vec![0.; classes];
+    for (i, row) in values.chunks_exact(classes.max(1)).enumerate() {
+        for (wide, &value) in wide.iter_mut().zip(row) {
+            *wide = f64::from(value);
+        }
+        take(i, &wide)?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// A value is NaN, which has no place in a ranking.
+pub(super) fn no_nan(metric: &str, index: usize, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| value.is_nan()) {
+        None => Ok(()),
+        Some(place) => {
+            let error = Error::Value {
+                layer: metric.to_owned(),
+                argument: "output",
+                index: index * values.len() + place,
+                value: "NaN".to_owned(),
+                expected: "a number".to_owned(),
+            };
+            Err(error.into())
+        }
+    }
+}
