@@ -62,6 +62,13 @@ def class_scores(cases):
                 figures = {average: score(true, predicted, average=average) for average in AVERAGES}
                 figures["per_class"] = score(true, predicted, average=None)
             add(cases, {"kind": name, "threshold": threshold}, output, target, **figures)
+        # A label that is neither there nor predicted, beside others.
+        rng = cases.generator()
+        output, target = outputs(rng, (13, 3), True), (rng.random((13, 3)) < 0.5).astype(np.float64)
+        output[:, 1], target[:, 1] = -1.0, 0.0
+        figures = {average: score(target, output > 0, average=average) for average in AVERAGES}
+        figures["per_class"] = score(target, output > 0, average=None)
+        add(cases, {"kind": name, "threshold": 0.0}, output, target, **figures)
     for shape, among, ignored in [((41, 5), 5, 0), ((3, 4, 6), 2, 4)]:
         rng = cases.generator()
         output, target = outputs(rng, shape, False), classes(rng, shape, among)
@@ -110,6 +117,13 @@ def rankings(cases):
             per_class = [score(true[:, i], scores[:, i]) for i in range(true.shape[1])]
             value = score(true, scores, average="macro") if true.shape[1] > 1 else per_class[0]
             add(cases, {"kind": name, "per_class": True}, output, target, value=value, per_class=per_class)
+        # Labels of which some don't count.
+        rng = cases.generator()
+        output, target = outputs(rng, (23, 2), True), (rng.random((23, 2)) < 0.5).astype(np.float64)
+        target[3:9, 0], target[7:8, 1] = IGNORE, IGNORE
+        kept = target != IGNORE
+        per_class = [score(target[kept[:, i], i], output[kept[:, i], i]) for i in range(2)]
+        add(cases, {"kind": name, "per_class": True}, output, target, value=np.mean(per_class), per_class=per_class)
         # Classes: logits or probabilities, two or more, one that is absent.
         for shape, tied, among, logits, ignored in [
             ((41, 4), False, 4, True, 0),
@@ -145,7 +159,7 @@ def differences(cases):
         "rmse": lambda true, y: sk.mean_squared_error(true, y) ** 0.5,
         "r2": sk.r2_score,
     }.items():
-        for shape, mean, spread in [((43,), 0.0, 1.0), ((43,), 1e6, 1.0), ((17, 3), -2.0, 5.0), ((6, 2, 2), 0.0, 1.0), ((8,), 3.0, 0.0)]:
+        for shape, mean, spread in [((43,), 0.0, 1.0), ((43,), 1e9, 1.0), ((17, 3), -2.0, 5.0), ((6, 2, 2), 0.0, 1.0), ((8,), 3.0, 0.0)]:
             rng = cases.generator()
             target = mean + spread * rng.standard_normal(shape)
             output = target + rng.standard_normal(shape) / 2
@@ -182,6 +196,8 @@ HYPOTHESES = [
     "email@example.com http://x.y/z?q=1&r=2#f [a]{b}|c~d^e_f`g\\h+i*j%k;l:m!n",
     "emoji 👍🏽 and ﬁ ligature, İstanbul ΣΑΣ É",
     "it's 'quoted' - dash-dash -- and —em",
+    "the line ends with a hyphen -\n",
+    "two references as close",
 ]
 REFERENCES = [
     ["The dog bit the man.", "The dog had bit the man."],
@@ -199,6 +215,8 @@ REFERENCES = [
     ["email @ example . com http : / / x . y / z ? q = 1", "[ a ] { b } | c ~ d ^ e _ f ` g \\ h + i * j % k ; l : m ! n"],
     ["emoji 👍🏽 and fi ligature , İstanbul σας é", "i̇stanbul"],
     ["it's 'quoted' - dash-dash -- and — em", "it 's"],
+    ["the line ends with a hyphen -", "the line ends with a hyphen"],
+    ["two references that are as close", "two references"],
 ]
 # Every sign of ASCII between two letters, two digits and in between; signs side by side; white space of all kinds.
 MORE_TEXTS = [
@@ -206,6 +224,8 @@ MORE_TEXTS = [
     "1.,2 ,.3 4-., 5--6 .-, '.' ',' &amp;quot; &amp;amp; & amp; &AMP; &lt;&gt;",
     "\u0661.\u0662 \u00b2,5 x\u00b2. 5\u20135 \u2026 \u201ca\u201d\u2019s",
     "".join(f"w{chr(c)}" for c in [0x85, 0xA0, 0x1680, 0x2000, 0x200A, 0x200B, 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]),
+    ".5 or 5.",
+    ",5 or 5,",
     "<skip<skipped>ped> -\n-\r\n-\n\n.",
 ]
 
@@ -225,7 +245,7 @@ def bleu(cases):
     for option in options:
         for corpus in corpora:
             add_bleu(cases, option, [HYPOTHESES[i] for i in corpus], [REFERENCES[i] for i in corpus])
-    for corpus in [[3], [7], [2, 6, 8], [9, 10], [11, 12, 13, 14]]:
+    for corpus in [[3], [7], [2, 6, 8], [9, 10], [11, 12, 13, 14], [15], [16]]:
         add_bleu(cases, {}, [HYPOTHESES[i] for i in corpus], [REFERENCES[i] for i in corpus])
     cases.add(
         {

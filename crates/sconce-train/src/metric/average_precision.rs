@@ -5,8 +5,8 @@ use super::{Accumulator, Metric, RankingConfig};
 
 const NAME: &str = "average precision";
 
-/// The precision at each threshold, weighted by how much the recall grows there: Σₙ (Rₙ − Rₙ₋₁) Pₙ. All scores and targets of the
-/// set are kept.
+/// The precision at each threshold, weighted by how much the recall grows there: Σₙ (Rₙ − Rₙ₋₁) Pₙ. All scores and
+/// targets of the set are kept.
 ///
 /// Of labels or several classes it is the mean over them, each against the rest; of two classes, that of class 1. A class of
 /// which there is no positive has 0, as in scikit-learn.

@@ -143,8 +143,15 @@ impl ClassCounts {
         }
     }
 
-    fn room_for(&mut self, classes: usize) {
-        self.classes.resize(classes.max(self.classes.len()), [0; 3]);
+    fn room_for(&mut self, classes: usize) -> Result<()> {
+        if self.classes.is_empty() {
+            self.classes = vec![[0; 3]; classes];
+        }
+        if self.classes.len() == classes {
+            return Ok(());
+        }
+        let expected = format!("{} as before", self.classes.len());
+        Err(Error::config(self.name, "number of classes", classes, expected).into())
     }
 }
 
@@ -156,7 +163,7 @@ impl Accumulator for ClassCounts {
                 let classes = inputs::classes(self.name, output, target)?;
                 let targets = inputs::class_numbers(self.name, target, classes, Some(ignore))?;
                 let predicted = output.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
-                self.room_for(classes);
+                self.room_for(classes)?;
                 for (predicted, target) in predicted.into_iter().zip(targets) {
                     if let Some(target) = target {
                         let predicted = predicted as usize;
@@ -173,7 +180,7 @@ impl Accumulator for ClassCounts {
                 let (labels, positions) = inputs::label_axis(output);
                 let targets = inputs::labels(self.name, target, Some(ignore))?;
                 let above = output.gt(threshold)?.flatten_all()?.to_vec1::<u8>()?;
-                self.room_for(labels);
+                self.room_for(labels)?;
                 for (i, (above, target)) in above.into_iter().zip(targets).enumerate() {
                     if let Some(target) = target {
                         self.count(i / positions % labels, above != 0, target);

@@ -34,7 +34,8 @@ impl Default for ConfusionMatrixConfig {
 /// Those of its [`Decision`].
 ///
 /// # Errors
-/// `update`: shapes that don't fit; a target that is no class, or neither 0 nor 1, and isn't `ignore_index`.
+/// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
+/// `ignore_index`.
 ///
 /// # Source
 /// `sklearn.metrics.confusion_matrix`
@@ -124,7 +125,7 @@ impl ConfusionMatrix {
         if self.classes == classes {
             return Ok(());
         }
-        let expected = format!("{}, the classes of the batches before", self.classes);
+        let expected = format!("{} as before", self.classes);
         Err(Error::config(NAME, "number of classes", classes, expected).into())
     }
 }

@@ -14,7 +14,8 @@ const NAMES: [&str; 3] = ["precision", "micro precision", "weighted precision"];
 /// Those of its [`Decision`](crate::Decision).
 ///
 /// # Errors
-/// `update`: shapes that don't fit; a target that is no class, or neither 0 nor 1, and isn't `ignore_index`.
+/// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
+/// `ignore_index`.
 ///
 /// # Source
 /// `sklearn.metrics.precision_score` with `zero_division=0`

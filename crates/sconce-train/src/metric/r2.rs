@@ -6,8 +6,8 @@ use sconce_core::Error;
 
 const NAME: &str = "r2";
 
-/// How much of the targets' variance the outputs explain: 1 − Σ (t − y)² / Σ (t − t̄)², with the mean t̄ over the whole set. Of
-/// several outputs, it is the mean of theirs.
+/// How much of the targets' variance the outputs explain: 1 − Σ (t − y)² / Σ (t − t̄)², with the mean t̄ over the whole
+/// set. Of several outputs, it is the mean of theirs.
 ///
 /// Targets that are all equal have no variance: then it is 1 if the outputs are right and 0 if not, as in scikit-learn. Of fewer
 /// than two samples it is NaN.

@@ -150,6 +150,10 @@ mod tests {
                 "f1: state has shape [1], expected [2]",
             ),
             (
+                to_counts_of::<1>("f1", &count(1).reshape((1, 1)).unwrap()).err(),
+                "f1: state has shape [1, 1], expected [1]",
+            ),
+            (
                 real("f1", &count(1)).err(),
                 "f1: state has dtype I64, expected F64",
             ),
