@@ -1,10 +1,29 @@
-//! What a data set is, and how one is cut into parts.
+//! What a data set is, and what is made of one.
+
+mod cache;
+mod concat;
+pub mod map;
+mod shared;
+mod split;
+mod subset;
+#[cfg(test)]
+mod tests;
 
 use crate::{Error, Result};
+pub use cache::Cache;
 use candle_core::Tensor;
+pub use concat::Concat;
+use map::{Both, Features, Map, Seeded, Targets};
 use sconce_core::Generator;
+use std::sync::Arc;
+pub use subset::Subset;
+
+/// A sample: its features and its target.
+pub type Sample = (Tensor, Tensor);
 
 /// Samples by index, each of features and a target.
+///
+/// Worker threads read a set side by side, so it is `Send` and `Sync`.
 ///
 /// # Example
 /// ```
@@ -24,7 +43,7 @@ use sconce_core::Generator;
 /// assert_eq!(targets.to_vec1::<f32>()?, [9., 25.]);
 /// # Ok::<(), sconce_data::Error>(())
 /// ```
-pub trait Dataset {
+pub trait Dataset: Send + Sync {
     /// The number of samples.
     fn len(&self) -> usize;
 
@@ -32,19 +51,33 @@ pub trait Dataset {
     ///
     /// # Errors
     /// There is no such sample, or it can't be read.
-    fn get(&self, index: usize) -> candle_core::Result<(Tensor, Tensor)>;
+    fn get(&self, index: usize) -> candle_core::Result<Sample>;
 
     /// Samples with a batch axis in front; a set that has a faster way than one by one has it here.
     ///
     /// # Errors
     /// Those of [`get`](Self::get); samples of different shapes.
-    fn batch(&self, indices: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
-        let samples = indices.iter().map(|&index| self.get(index));
-        let (features, targets): (Vec<_>, Vec<_>) = samples
-            .collect::<candle_core::Result<Vec<_>>>()?
-            .into_iter()
-            .unzip();
-        Ok((Tensor::stack(&features, 0)?, Tensor::stack(&targets, 0)?))
+    fn batch(&self, indices: &[usize]) -> candle_core::Result<Sample> {
+        stack(indices.iter().map(|&index| self.get(index)))
+    }
+
+    /// A sample as it is in an epoch. Only sets that change from epoch to epoch, as [`augment`](Self::augment) makes them,
+    /// and those made of other sets, need their own; such a set has its own [`batch_at`](Self::batch_at) too.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    fn get_at(&self, index: usize, epoch: u64) -> candle_core::Result<Sample> {
+        let _ = epoch;
+        self.get(index)
+    }
+
+    /// Samples as they are in an epoch, with a batch axis in front: what a [`Loader`](crate::Loader) asks for.
+    ///
+    /// # Errors
+    /// Those of [`batch`](Self::batch).
+    fn batch_at(&self, indices: &[usize], epoch: u64) -> candle_core::Result<Sample> {
+        let _ = epoch;
+        self.batch(indices)
     }
 
     /// Whether there are no samples.
@@ -90,7 +123,7 @@ pub trait Dataset {
         Self: Sized + Clone,
     {
         let len = self.len();
-        split(
+        split::in_order(
             self,
             (0..len).collect(),
             fraction,
@@ -109,154 +142,189 @@ pub trait Dataset {
         Self: Sized + Clone,
     {
         let len = self.len();
-        // The part that is drawn is rounded up, unless it is a whole number but for its last bits.
-        let drawn = (len as f64 * fraction * (1. - 1e-12)).ceil();
         let order = Generator::new(seed).permutation(len);
-        let (mut rest, mut drawn) = split(self, order, fraction, len as f64 - drawn)?;
-        rest.indices.sort_unstable();
-        drawn.indices.sort_unstable();
-        Ok((rest, drawn))
+        let first = len as f64 - split::drawn(len, fraction);
+        split::sorted(split::in_order(self, order, fraction, first)?)
+    }
+
+    /// Draws `fraction` of the samples at random, as large a share of each class: (the rest, the drawn), each in their old
+    /// order.
+    ///
+    /// `classes` has each sample's class. The two parts are as large as those of [`split_random`](Self::split_random). A
+    /// class whose share isn't a whole number is rounded so that the parts come out; between classes with equal remainders
+    /// the seed decides. The draw depends on the seed, the classes and the fraction alone.
+    ///
+    /// # Errors
+    /// Those of [`split_last`](Self::split_last); another number of classes than of samples; a class with one sample; a
+    /// part with fewer samples than there are classes.
+    ///
+    /// # Source
+    /// scikit-learn's `StratifiedShuffleSplit`, for the sizes
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, digits};
+    /// let digits = digits()?;
+    /// let set = TensorDataset::new(&digits.images, &digits.labels)?;
+    /// let classes = digits.labels.to_vec1::<u32>()?;
+    /// let (rest, drawn) = set.split_stratified(&classes, 0.2, 0)?;
+    /// assert_eq!((rest.len(), drawn.len()), (1437, 360));
+    /// let zeros = drawn.indices().iter().filter(|&&index| classes[index] == 0);
+    /// assert_eq!(zeros.count(), 36); // of 178
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn split_stratified(
+        &self,
+        classes: &[u32],
+        fraction: f64,
+        seed: u64,
+    ) -> Result<(Subset<Self>, Subset<Self>)>
+    where
+        Self: Sized + Clone,
+    {
+        split::stratified(self, classes, fraction, seed)
+    }
+
+    /// The samples with `f` of each, computed whenever a sample is asked for.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, candle_core::{Device, Tensor}};
+    /// let x = Tensor::arange(0f32, 4., &Device::Cpu)?;
+    /// // Predict the number from its square.
+    /// let set = TensorDataset::new(&x, &x)?.map(|features, _| Ok((features.sqr()?, features)));
+    /// assert_eq!(set.batch(&[3, 2])?.0.to_vec1::<f32>()?, [9., 4.]);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn map<F>(self, f: F) -> Map<Self, Both<F>>
+    where
+        Self: Sized,
+        F: Fn(Tensor, Tensor) -> candle_core::Result<Sample> + Send + Sync,
+    {
+        Map::new(self, Both(f))
+    }
+
+    /// The samples with `f` of each one's features, computed whenever a sample is asked for.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, candle_core::{DType, Device, Tensor}};
+    /// let (pixels, labels) = (Tensor::new(&[[0u8, 255]], &Device::Cpu)?, Tensor::new(&[3u32], &Device::Cpu)?);
+    /// let set = TensorDataset::new(&pixels, &labels)?.map_features(|pixels| pixels.to_dtype(DType::F32)? / 255.);
+    /// assert_eq!(set.get(0)?.0.to_vec1::<f32>()?, [0., 1.]);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn map_features<F>(self, f: F) -> Map<Self, Features<F>>
+    where
+        Self: Sized,
+        F: Fn(Tensor) -> candle_core::Result<Tensor> + Send + Sync,
+    {
+        Map::new(self, Features(f))
+    }
+
+    /// The samples with `f` of each one's target, computed whenever a sample is asked for.
+    fn map_targets<F>(self, f: F) -> Map<Self, Targets<F>>
+    where
+        Self: Sized,
+        F: Fn(Tensor) -> candle_core::Result<Tensor> + Send + Sync,
+    {
+        Map::new(self, Targets(f))
+    }
+
+    /// The samples with `f` of each, which may draw at random: anew in every epoch.
+    ///
+    /// The generator that `f` gets depends on `seed`, the epoch and the sample's index in this set alone: neither on the
+    /// order of samples, nor on batches, nor on threads. [`get`](Self::get) and [`batch`](Self::batch) give the samples of
+    /// epoch 0. Several augmentations of a set take different seeds, or they draw the same numbers. Cut off what is not to be
+    /// augmented, such as the validation's part, before.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, candle_core::{Device, Tensor}};
+    /// let x = Tensor::zeros((10, 3), sconce_data::candle_core::DType::F64, &Device::Cpu)?;
+    /// let set = TensorDataset::new(&x, &x)?.augment(7, |features, target, generator| {
+    ///     let mut noise = [0.; 3];
+    ///     generator.fill_normal(&mut noise, 0., 0.1);
+    ///     Ok(((features + Tensor::new(&noise, &Device::Cpu)?)?, target))
+    /// });
+    /// let noise = |epoch| set.get_at(4, epoch)?.0.to_vec1::<f64>();
+    /// assert_ne!(noise(0)?, noise(1)?);
+    /// assert_eq!(noise(1)?, noise(1)?);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn augment<F>(self, seed: u64, f: F) -> Map<Self, Seeded<F>>
+    where
+        Self: Sized,
+        F: Fn(Tensor, Tensor, &mut Generator) -> candle_core::Result<Sample> + Send + Sync,
+    {
+        Map::new(self, Seeded { seed, f })
+    }
+
+    /// The samples of this set, then those of another. [`Concat::new`] takes a list of sets.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, candle_core::{Device, Tensor}};
+    /// let x = Tensor::arange(0f32, 3., &Device::Cpu)?;
+    /// let set = TensorDataset::new(&x, &x)?;
+    /// let twice = set.clone().concat(set.map_features(|x| x.neg()));
+    /// assert_eq!(twice.batch(&[1, 4, 2])?.0.to_vec1::<f32>()?, [1., -1., 2.]);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn concat<'a>(self, other: impl Dataset + 'a) -> Concat<Arc<dyn Dataset + 'a>>
+    where
+        Self: Sized + 'a,
+    {
+        let (first, second): (Arc<dyn Dataset + 'a>, _) = (Arc::new(self), Arc::new(other));
+        Concat::new(vec![first, second])
+    }
+
+    /// Keeps every sample in memory from when it is first asked for, so that each is computed once.
+    ///
+    /// What changes from epoch to epoch stays as it is in epoch 0: [`augment`](Self::augment) comes after the cache.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, TensorDataset, candle_core::{Device, Tensor}};
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// let (x, computed) = (Tensor::arange(0f32, 4., &Device::Cpu)?, AtomicUsize::new(0));
+    /// let slow = TensorDataset::new(&x, &x)?.map_features(|x| {
+    ///     computed.fetch_add(1, Ordering::Relaxed);
+    ///     x.sqrt()
+    /// });
+    /// let set = slow.cache();
+    /// for _ in 0..3 {
+    ///     set.batch(&[0, 2])?;
+    /// }
+    /// assert_eq!(computed.load(Ordering::Relaxed), 2);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn cache(self) -> Cache<Self>
+    where
+        Self: Sized,
+    {
+        Cache::new(self, usize::MAX)
+    }
+
+    /// Like [`cache`](Self::cache), but keeps `samples` samples at most: those that are asked for first.
+    ///
+    /// They are never dropped for others: an epoch asks for every sample once, so that the one used longest ago is the one
+    /// that is needed next.
+    fn cache_at_most(self, samples: usize) -> Cache<Self>
+    where
+        Self: Sized,
+    {
+        Cache::new(self, samples)
     }
 }
 
-fn split<D: Dataset + Clone>(
-    dataset: &D,
-    mut order: Vec<usize>,
-    fraction: f64,
-    first: f64,
-) -> Result<(Subset<D>, Subset<D>)> {
-    if !(fraction > 0. && fraction < 1.) {
-        return Err(Error::config("fraction", fraction, "above 0 and below 1"));
-    }
-    let first = first as usize;
-    if first == 0 || first == order.len() {
-        let expected = format!("one that leaves samples in both parts of {}", order.len());
-        return Err(Error::config("fraction", fraction, expected));
-    }
-    let last = order.split_off(first);
-    Ok((dataset.clone().subset(order)?, dataset.clone().subset(last)?))
-}
-
-/// Some samples of a set, as [`Dataset::subset`] and the splits give them.
-#[derive(Debug, Clone)]
-pub struct Subset<D> {
-    dataset: D,
-    indices: Vec<usize>,
-}
-
-impl<D> Subset<D> {
-    /// Where the samples stand in the whole set.
-    pub fn indices(&self) -> &[usize] {
-        &self.indices
-    }
-
-    fn whole(&self, index: usize) -> candle_core::Result<usize> {
-        let len = self.indices.len();
-        Ok(*self.indices.get(index).ok_or(Error::Index { index, len })?)
-    }
-}
-
-impl<D: Dataset> Dataset for Subset<D> {
-    fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    fn get(&self, index: usize) -> candle_core::Result<(Tensor, Tensor)> {
-        self.dataset.get(self.whole(index)?)
-    }
-
-    fn batch(&self, indices: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
-        let whole = indices.iter().map(|&index| self.whole(index));
-        self.dataset
-            .batch(&whole.collect::<candle_core::Result<Vec<_>>>()?)
-    }
-}
-
-impl<D: Dataset + ?Sized> Dataset for &D {
-    fn len(&self) -> usize {
-        (**self).len()
-    }
-
-    fn get(&self, index: usize) -> candle_core::Result<(Tensor, Tensor)> {
-        (**self).get(index)
-    }
-
-    fn batch(&self, indices: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
-        (**self).batch(indices)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::TensorDataset;
-    use candle_core::Device;
-
-    fn numbers(n: u32) -> TensorDataset {
-        let x = Tensor::arange(0u32, n, &Device::Cpu).unwrap();
-        TensorDataset::new(&x, &x).unwrap()
-    }
-
-    #[test]
-    fn the_last_tenth_is_as_keras_cuts_it() {
-        for (n, fraction, first) in [
-            (60_000, 0.1, 54_000),
-            (1797, 0.2, 1437),
-            (10, 0.25, 7),
-            (3, 0.5, 1),
-        ] {
-            let (rest, last) = numbers(n).split_last(fraction).unwrap();
-            assert_eq!((rest.len(), last.indices()[0]), (first, first), "{n} {fraction}");
-            assert_eq!(rest.len() + last.len(), n as usize);
-        }
-    }
-
-    #[test]
-    fn a_random_split_is_a_partition_that_the_seed_decides() {
-        let set = numbers(100);
-        let (rest, drawn) = set.split_random(0.2, 5).unwrap();
-        let mut all = [rest.indices(), drawn.indices()].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..100).collect::<Vec<_>>());
-        assert_eq!(drawn.len(), 20);
-        assert_eq!(set.split_random(0.2, 5).unwrap().1.indices(), drawn.indices());
-        assert_ne!(set.split_random(0.2, 6).unwrap().1.indices(), drawn.indices());
-        let (x, y) = drawn.batch(&[0, 19]).unwrap();
-        let ends = [drawn.indices()[0] as u32, drawn.indices()[19] as u32];
-        assert_eq!(x.to_vec1::<u32>().unwrap(), ends);
-        assert_eq!(y.to_vec1::<u32>().unwrap(), ends);
-    }
-
-    #[test]
-    fn fractions_and_indices_that_make_no_sense_are_errors() {
-        let set = numbers(3);
-        for fraction in [0., 1., -0.1, 1.5, f64::NAN, 0.99] {
-            assert!(set.split_last(fraction).is_err(), "{fraction}");
-            assert!(set.split_random(fraction, 0).is_err(), "{fraction}");
-        }
-        assert!(numbers(0).split_last(0.5).is_err());
-        let error = numbers(3).subset(vec![0, 3]).unwrap_err();
-        assert_eq!(error.to_string(), "sample 3 of a set of 3");
-        let part = numbers(3).subset(vec![2, 0]).unwrap();
-        for bad in [part.get(2).err(), part.batch(&[0, 2]).err()] {
-            assert_eq!(Error::from(bad.unwrap()).to_string(), "sample 2 of a set of 2");
-        }
-    }
-
-    #[test]
-    fn a_part_drawn_is_rounded_up_once() {
-        for (len, fraction, expected) in [
-            (100, 0.9, 90),
-            (10, 0.9, 9),
-            (1797, 0.2, 360),
-            (10, 0.1, 1),
-            (3, 0.5, 2),
-        ] {
-            let (rest, drawn) = numbers(len).split_random(fraction, 0).unwrap();
-            assert_eq!(
-                (rest.len() as u32, drawn.len() as u32),
-                (len - expected, expected)
-            );
-        }
-    }
+/// One batch of these samples.
+pub(crate) fn stack(
+    samples: impl Iterator<Item = candle_core::Result<Sample>>,
+) -> candle_core::Result<Sample> {
+    let (features, targets): (Vec<_>, Vec<_>) = samples
+        .collect::<candle_core::Result<Vec<_>>>()?
+        .into_iter()
+        .unzip();
+    Ok((Tensor::stack(&features, 0)?, Tensor::stack(&targets, 0)?))
 }

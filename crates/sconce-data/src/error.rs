@@ -69,6 +69,29 @@ pub enum Error {
         /// How many there are.
         len: usize,
     },
+    /// A sample can't be loaded.
+    #[error("sample {index}: {cause}")]
+    Sample {
+        /// Its index in the loader's set.
+        index: usize,
+        /// What went wrong.
+        cause: Box<Self>,
+    },
+    /// A batch can't be made, though each of its samples can be loaded.
+    #[error("batch {batch} of epoch {epoch}, of samples {samples}: {cause}")]
+    Batch {
+        /// The batch, from 0.
+        batch: usize,
+        /// The epoch, from 0.
+        epoch: u64,
+        /// The first of its samples.
+        samples: String,
+        /// What went wrong.
+        cause: Box<Self>,
+    },
+    /// A data set, or a function of samples, panicked.
+    #[error("panicked: {0}")]
+    Panic(String),
     /// An error of candle, or of sconce's core.
     #[error(transparent)]
     Core(Box<sconce_core::Error>),

@@ -1,8 +1,12 @@
 //! Data for [candle](candle_core): data sets, seeded loaders, and readers of public formats.
 //!
 //! A [`Dataset`] gives samples by index, each of features and a target; [`TensorDataset`] holds them in memory. Sets are cut
-//! by [`subset`](Dataset::subset), [`split_last`](Dataset::split_last) and [`split_random`](Dataset::split_random). A
-//! [`Loader`] turns one into batches, in an order that depends on a seed and the epoch's number alone.
+//! by [`subset`](Dataset::subset), [`split_last`](Dataset::split_last), [`split_random`](Dataset::split_random) and
+//! [`split_stratified`](Dataset::split_stratified), and made of others by [`map`](Dataset::map),
+//! [`augment`](Dataset::augment), [`concat`](Dataset::concat) and [`cache`](Dataset::cache). A [`Loader`] turns one into
+//! batches, in an order that depends on a seed and the epoch's number alone, on the calling thread or on
+//! [`Workers`]. Samplers pick other orders: [`Weighted`], [`Bucketed`], [`Distributed`]. Sequences of different lengths are
+//! [`Padded`].
 //!
 //! ```
 //! use sconce_data::{Dataset, Loader, LoaderConfig, TensorDataset, digits};
@@ -37,16 +41,21 @@ mod los_loop;
 mod mnist;
 mod pickle;
 mod planetoid;
+pub mod samplers;
 mod tensors;
 pub mod transforms;
 
-pub use dataset::{Dataset, Subset};
+pub use dataset::{Cache, Concat, Dataset, Sample, Subset, map};
 pub use digits::{Digits, digits};
 pub use error::{Error, Result};
 pub use folder::data_dir;
-pub use loader::{Epoch, Loader, LoaderConfig};
+pub use loader::{Collate, Epoch, Loader, LoaderConfig, PadBoth, PadFeatures, Padded, Stack, Workers};
 pub use los_loop::LosLoop;
 pub use mnist::Mnist;
 pub use planetoid::Planetoid;
+pub use samplers::{
+    BatchSampler, BatchSize, Batches, Bucketed, BucketedConfig, Distributed, Sampler, Sequential, Shuffled,
+    Weighted, WeightedConfig,
+};
 pub use sconce_core::candle_core;
 pub use tensors::TensorDataset;

@@ -1,8 +1,20 @@
-//! Batches in a seeded order.
+//! Batches, epoch by epoch.
 
+mod collate;
+mod guard;
+mod pad;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+use crate::samplers::{BatchSampler, Batches, Plain, Sampler, Sequential, Shuffled};
 use crate::{Dataset, Error, Result};
-use candle_core::Tensor;
-use sconce_core::Generator;
+pub use collate::{Collate, Stack};
+pub use pad::{PadBoth, PadFeatures, Padded};
+use pool::Pool;
+pub use pool::Workers;
+use std::sync::Arc;
+use std::thread::Scope;
 
 /// Options of [`Loader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +36,21 @@ impl LoaderConfig {
             drop_last: false,
         }
     }
+
+    /// The whole set in one batch.
+    pub fn all() -> Self {
+        Self::new(usize::MAX)
+    }
 }
 
 /// Turns a data set into batches, epoch by epoch.
 ///
-/// The order of epoch e depends on the seed, e and the number of samples alone, so any epoch can be had again.
+/// The order of epoch e depends on the seed, e and the number of samples alone, so any epoch can be had again: from its
+/// start, or from any batch on. Nothing depends on how many threads load.
 ///
 /// # Errors
-/// `new`: the batch size is 0.
+/// `new`: the batch size is 0. Batches: a sample that can't be loaded, whose index the error names; a data set or a function
+/// of samples that panics is such an error too. The epoch ends with its first error.
 ///
 /// # Example
 /// ```
@@ -44,51 +63,149 @@ impl LoaderConfig {
 /// # Ok::<(), sconce_data::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Loader<D> {
+pub struct Loader<D, C = Stack> {
     dataset: D,
-    cfg: LoaderConfig,
+    sampler: Arc<dyn BatchSampler>,
+    collate: C,
 }
-
-/// Epochs draw from the upper half of the seed's counters, each from a stretch of its own, so that an initialiser or a
-/// dropout layer with the same seed draws other numbers.
-const FIRST_COUNTER: u64 = 1 << 63;
-const COUNTERS_OF_AN_EPOCH: u64 = 1 << 40;
 
 impl<D: Dataset> Loader<D> {
     /// A loader of this set's batches.
     pub fn new(dataset: D, cfg: &LoaderConfig) -> Result<Self> {
-        if cfg.batch_size == 0 {
-            return Err(Error::config("batch_size", 0, "at least 1"));
+        let (size, drop_last) = (cfg.batch_size, cfg.drop_last);
+        match cfg.shuffle {
+            Some(seed) => Self::with_batches(dataset, Plain::new(Shuffled::new(seed), size, drop_last)?),
+            None => Self::with_batches(dataset, Plain::new(Sequential, size, drop_last)?),
         }
+    }
+
+    /// A loader of batches of the samples that a sampler picks.
+    ///
+    /// # Errors
+    /// A batch size of 0; a seed in `cfg`, since the sampler has its own; a sampler that doesn't fit the set.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Distributed, Loader, LoaderConfig, Shuffled, TensorDataset};
+    /// use sconce_data::candle_core::{Device, Tensor};
+    /// let x = Tensor::arange(0u32, 100, &Device::Cpu)?;
+    /// // The third of four processes.
+    /// let sampler = Distributed::new(Shuffled::new(7), 2, 4)?;
+    /// let loader = Loader::with_sampler(TensorDataset::new(&x, &x)?, sampler, &LoaderConfig::new(10))?;
+    /// assert_eq!(loader.num_batches(), 3);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    pub fn with_sampler(dataset: D, sampler: impl Sampler + 'static, cfg: &LoaderConfig) -> Result<Self> {
+        if let Some(seed) = cfg.shuffle {
+            let expected = "none beside a sampler, which has its own";
+            return Err(Error::config("shuffle", seed, expected));
+        }
+        Self::with_batches(dataset, Plain::new(sampler, cfg.batch_size, cfg.drop_last)?)
+    }
+
+    /// A loader of the batches that a sampler makes, such as [`Bucketed`](crate::Bucketed).
+    ///
+    /// # Errors
+    /// A sampler that doesn't fit the set.
+    pub fn with_batches(dataset: D, sampler: impl BatchSampler + 'static) -> Result<Self> {
+        sampler.check(dataset.len())?;
         Ok(Self {
             dataset,
-            cfg: cfg.clone(),
+            sampler: Arc::new(sampler),
+            collate: Stack,
         })
     }
+}
 
-    /// The batches of one epoch.
-    pub fn epoch(&self, epoch: u64) -> Epoch<'_, D> {
-        let order = self.cfg.shuffle.map(|seed| {
-            let generator = Generator::new(seed);
-            let position = FIRST_COUNTER.wrapping_add(epoch.wrapping_mul(COUNTERS_OF_AN_EPOCH));
-            generator.restore(seed, position);
-            generator.permutation(self.dataset.len())
-        });
-        Epoch {
-            loader: self,
-            order,
-            next: 0,
+impl<D: Dataset, C: Collate> Loader<D, C> {
+    /// The same with another way to make a batch of samples.
+    pub fn with_collate<N: Collate>(self, collate: N) -> Loader<D, N> {
+        Loader {
+            dataset: self.dataset,
+            sampler: self.sampler,
+            collate,
         }
     }
 
-    /// The number of batches in an epoch.
-    pub fn num_batches(&self) -> usize {
-        let (n, size) = (self.dataset.len(), self.cfg.batch_size);
-        if self.cfg.drop_last {
-            n / size
-        } else {
-            n.div_ceil(size)
+    /// The batches of one epoch, loaded on the calling thread.
+    pub fn epoch(&self, epoch: u64) -> Epoch<'_, D, C> {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// The batches of one epoch from a batch on, loaded on the calling thread: the rest of an epoch that was left in its
+    /// middle. What comes before isn't loaded.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Loader, LoaderConfig, TensorDataset, candle_core::{Device, Tensor}};
+    /// let x = Tensor::arange(0u32, 10, &Device::Cpu)?;
+    /// let cfg = LoaderConfig { shuffle: Some(1), ..LoaderConfig::new(4) };
+    /// let loader = Loader::new(TensorDataset::new(&x, &x)?, &cfg)?;
+    /// let last = loader.epoch(3).last().unwrap()?.0.to_vec1::<u32>()?;
+    /// let mut rest = loader.epoch_from(3, 2);
+    /// assert_eq!((rest.len(), rest.next_batch()), (1, 2));
+    /// assert_eq!(rest.next().unwrap()?.0.to_vec1::<u32>()?, last);
+    /// assert!(rest.next().is_none());
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    pub fn epoch_from(&self, epoch: u64, first_batch: usize) -> Epoch<'_, D, C> {
+        let batches = self.sampler.batches(self.dataset.len(), epoch);
+        Epoch {
+            end: batches.len(),
+            loader: self,
+            batches: Arc::new(batches),
+            epoch,
+            next: first_batch,
+            pool: None,
         }
+    }
+
+    /// The batches of one epoch from a batch on, loaded ahead by worker threads of a scope.
+    ///
+    /// They are the same, in the same order, for any number of workers. When the iterator is dropped, the workers end after
+    /// the batches that they have in hand. Each thread loads a whole batch at a time.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Loader, LoaderConfig, TensorDataset, Workers, candle_core::{Device, Tensor}};
+    /// let x = Tensor::arange(0u32, 10, &Device::Cpu)?;
+    /// let cfg = LoaderConfig { shuffle: Some(1), ..LoaderConfig::new(4) };
+    /// let loader = Loader::new(TensorDataset::new(&x, &x)?, &cfg)?;
+    /// std::thread::scope(|scope| {
+    ///     for epoch in 0..3 {
+    ///         let alone = loader.epoch(epoch);
+    ///         for (batch, same) in loader.epoch_on(scope, &Workers::new(2), epoch, 0).zip(alone) {
+    ///             assert_eq!(batch?.0.to_vec1::<u32>()?, same?.0.to_vec1::<u32>()?);
+    ///         }
+    ///     }
+    ///     Ok::<(), sconce_data::Error>(())
+    /// })?;
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    pub fn epoch_on<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        workers: &Workers,
+        epoch: u64,
+        first_batch: usize,
+    ) -> Epoch<'scope, D, C> {
+        let mut rest = self.epoch_from(epoch, first_batch);
+        if workers.threads > 0 {
+            let batches = Arc::clone(&rest.batches);
+            let load = move |batch| self.load(&batches, epoch, batch);
+            rest.pool = Pool::start(scope, workers, (first_batch, rest.end), load);
+        }
+        rest
+    }
+
+    fn load(&self, batches: &Batches, epoch: u64, batch: usize) -> candle_core::Result<C::Batch> {
+        let indices = batches.get(batch).unwrap_or_default();
+        guard::batch(&self.collate, &self.dataset, indices, (epoch, batch))
+    }
+
+    /// The number of batches in an epoch. Where a sampler's epochs differ in it, that of epoch 0; an [`Epoch`] knows its own.
+    pub fn num_batches(&self) -> usize {
+        self.sampler.num_batches(self.dataset.len(), 0)
     }
 
     /// The set that is loaded from.
@@ -97,116 +214,53 @@ impl<D: Dataset> Loader<D> {
     }
 }
 
-/// The batches of one epoch: features and targets.
+/// The batches of one epoch.
 #[derive(Debug)]
-pub struct Epoch<'a, D> {
-    loader: &'a Loader<D>,
-    order: Option<Vec<usize>>,
+pub struct Epoch<'a, D, C: Collate = Stack> {
+    loader: &'a Loader<D, C>,
+    batches: Arc<Batches>,
+    epoch: u64,
     next: usize,
+    /// One past the last batch; less after an error.
+    end: usize,
+    pool: Option<Pool<C::Batch>>,
 }
 
-impl<D: Dataset> Iterator for Epoch<'_, D> {
-    type Item = candle_core::Result<(Tensor, Tensor)>;
+impl<D, C: Collate> Epoch<'_, D, C> {
+    /// The batch that comes next, from 0: where [`Loader::epoch_from`] goes on.
+    pub fn next_batch(&self) -> usize {
+        self.next
+    }
+
+    /// The indices of the samples in each of the epoch's batches, also those before the first.
+    pub fn batches(&self) -> &Batches {
+        &self.batches
+    }
+}
+
+impl<D: Dataset, C: Collate> Iterator for Epoch<'_, D, C> {
+    type Item = candle_core::Result<C::Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.loader.num_batches() {
+        if self.next >= self.end {
             return None;
         }
-        let (dataset, size) = (&self.loader.dataset, self.loader.cfg.batch_size);
-        let start = self.next * size;
-        let end = start.saturating_add(size).min(dataset.len());
-        self.next += 1;
-        Some(match &self.order {
-            Some(order) => dataset.batch(order.get(start..end).unwrap_or_default()),
-            None => dataset.batch(&(start..end).collect::<Vec<_>>()),
-        })
+        let loaded = match &self.pool {
+            Some(pool) => pool.next()?,
+            None => self.loader.load(&self.batches, self.epoch, self.next),
+        };
+        match loaded {
+            Ok(_) => self.next += 1,
+            Err(_) => self.end = self.next,
+        }
+        Some(loaded)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.loader.num_batches().saturating_sub(self.next);
+        let left = self.end.saturating_sub(self.next);
         (left, Some(left))
     }
 }
 
-impl<D: Dataset> ExactSizeIterator for Epoch<'_, D> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::TensorDataset;
-    use candle_core::Device;
-
-    fn loader(n: u32, cfg: &LoaderConfig) -> Loader<TensorDataset> {
-        let x = Tensor::arange(0u32, n, &Device::Cpu).unwrap();
-        let set = TensorDataset::new(&x.reshape((n as usize, 1)).unwrap(), &x).unwrap();
-        Loader::new(set, cfg).unwrap()
-    }
-
-    fn order(loader: &Loader<TensorDataset>, epoch: u64) -> Vec<u32> {
-        let batches = loader.epoch(epoch).map(|batch| batch.unwrap().1);
-        batches.flat_map(|y| y.to_vec1::<u32>().unwrap()).collect()
-    }
-
-    #[test]
-    fn sizes() {
-        let cases = [
-            (10, 4, false, vec![4, 4, 2]),
-            (10, 4, true, vec![4, 4]),
-            (8, 4, true, vec![4, 4]),
-            (3, 100, false, vec![3]),
-            (3, 100, true, vec![]),
-            (3, usize::MAX, false, vec![3]),
-            (0, 4, false, vec![]),
-        ];
-        for (n, batch_size, drop_last, expected) in cases {
-            for shuffle in [None, Some(1)] {
-                let loader = loader(
-                    n,
-                    &LoaderConfig {
-                        batch_size,
-                        drop_last,
-                        shuffle,
-                    },
-                );
-                let epoch = loader.epoch(0);
-                assert_eq!(
-                    (epoch.len(), loader.num_batches()),
-                    (expected.len(), expected.len())
-                );
-                let sizes: Vec<_> = epoch.map(|batch| batch.unwrap().0.dims()[0]).collect();
-                assert_eq!(sizes, expected, "{n} {batch_size} {drop_last}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_order_depends_on_seed_and_epoch_alone() {
-        let shuffled = |seed, size| {
-            let cfg = LoaderConfig {
-                shuffle: Some(seed),
-                ..LoaderConfig::new(size)
-            };
-            loader(100, &cfg)
-        };
-        let a = shuffled(1, 32);
-        let (first, second) = (order(&a, 0), order(&a, 1));
-        assert_ne!(first, second);
-        // Neither on what was loaded before, nor on the size of batches.
-        assert_eq!(order(&shuffled(1, 7), 1), second);
-        assert_eq!(order(&a, 0), first);
-        assert_ne!(order(&shuffled(2, 32), 0), first);
-        let mut sorted = first;
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
-        let plain = loader(5, &LoaderConfig::new(2));
-        assert_eq!(order(&plain, 3), [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn a_batch_size_of_0_is_an_error() {
-        let x = Tensor::arange(0u32, 3, &Device::Cpu).unwrap();
-        let set = TensorDataset::new(&x, &x).unwrap();
-        let error = Loader::new(set, &LoaderConfig::new(0)).unwrap_err();
-        assert_eq!(error.to_string(), "batch_size is 0, expected at least 1");
-    }
-}
+impl<D: Dataset, C: Collate> ExactSizeIterator for Epoch<'_, D, C> {}
+impl<D: Dataset, C: Collate> std::iter::FusedIterator for Epoch<'_, D, C> {}
