@@ -18,6 +18,7 @@ import norm
 import optim
 import pool
 import rnn
+import samplers
 import schedule
 import transformer
 import resample
@@ -38,6 +39,7 @@ FAMILIES = {
     "optim": (optim.generate, "sconce-optim"),
     "pool": (pool.generate, "sconce-cnn"),
     "rnn": (rnn.generate, "sconce-rnn"),
+    "samplers": (samplers.generate, "sconce-data"),
     "schedule": (schedule.generate, "sconce-optim"),
     "transformer": (transformer.generate, "sconce-transformer"),
     "resample": (resample.generate, "sconce-cnn"),

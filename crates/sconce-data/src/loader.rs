@@ -46,7 +46,7 @@ impl LoaderConfig {
 /// Turns a data set into batches, epoch by epoch.
 ///
 /// The order of epoch e depends on the seed, e and the number of samples alone, so any epoch can be had again: from its
-/// start, or from any batch on. Nothing depends on how many threads load.
+/// start, or from any batch on. Nothing depends on how many threads load. What is loaded records no graph.
 ///
 /// # Errors
 /// `new`: the batch size is 0. Batches: a sample that can't be loaded, whose index the error names; a data set or a function

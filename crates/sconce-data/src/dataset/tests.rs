@@ -69,3 +69,167 @@ fn a_part_drawn_is_rounded_up_once() {
         );
     }
 }
+
+#[test]
+fn maps_go_with_what_they_map() {
+    let set = numbers(5).map_features(|x| x * 2.).map_targets(|y| y + 1.);
+    let set = set.map(|x, y| Ok(((x + &y)?, y)));
+    assert_eq!(set.len(), 5);
+    for (x, y) in [set.batch(&[3, 0]).unwrap(), set.batch_at(&[3, 0], 7).unwrap()] {
+        assert_eq!(x.to_vec1::<u32>().unwrap(), [10, 1]);
+        assert_eq!(y.to_vec1::<u32>().unwrap(), [4, 1]);
+    }
+    let failing = numbers(5).map_targets(|_| candle_core::bail!("no"));
+    assert!(failing.get(0).is_err() && failing.batch(&[1]).is_err());
+    assert_eq!(
+        Error::from(set.get(5).unwrap_err()).to_string(),
+        "sample 5 of a set of 5"
+    );
+}
+
+/// A set that shows the epoch and its own index.
+#[derive(Clone)]
+struct Shows(usize);
+
+impl Dataset for Shows {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn get(&self, index: usize) -> candle_core::Result<Sample> {
+        self.get_at(index, 0)
+    }
+
+    fn get_at(&self, index: usize, epoch: u64) -> candle_core::Result<Sample> {
+        let show = |value| Tensor::new(value, &Device::Cpu);
+        Ok((show(epoch as u32)?, show(index as u32)?))
+    }
+
+    fn batch_at(&self, indices: &[usize], epoch: u64) -> candle_core::Result<Sample> {
+        stack(indices.iter().map(|&index| self.get_at(index, epoch)))
+    }
+}
+
+#[test]
+fn every_set_of_sets_passes_the_epoch_on() {
+    let shows = Shows(4);
+    let sets: Vec<Box<dyn Dataset>> = vec![
+        Box::new(shows.clone().subset(vec![0, 1, 2, 3]).unwrap()),
+        Box::new(Shows(1).concat(Shows(3).map_targets(|y| y + 1.))),
+        Box::new(shows.clone().map(|x, y| Ok((x, y)))),
+        Box::new(shows.clone().augment(1, |x, y, _| Ok((x, y)))),
+        Box::new(Arc::new(Box::new(&shows))),
+    ];
+    for (i, set) in sets.iter().enumerate() {
+        let values = |(x, y): Sample| {
+            let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<u32>().unwrap();
+            (flat(x), flat(y))
+        };
+        assert_eq!(values(set.get_at(2, 6).unwrap()), (vec![6], vec![2]), "{i}");
+        assert_eq!(
+            values(set.batch_at(&[3, 0, 1], 6).unwrap()),
+            (vec![6, 6, 6], vec![3, 0, 1]),
+            "{i}"
+        );
+        assert_eq!(values(set.get(1).unwrap()), (vec![0], vec![1]), "{i}");
+        assert_eq!(
+            values(set.batch(&[1, 2]).unwrap()),
+            (vec![0, 0], vec![1, 2]),
+            "{i}"
+        );
+        assert_eq!(
+            Error::from(set.get(9).err().unwrap_or(candle_core::Error::Msg("none".into()))).to_string(),
+            if i < 2 { "sample 9 of a set of 4" } else { "none" },
+        );
+    }
+    // What is kept doesn't change, whichever epoch asks first.
+    let cache = Shows(4).cache();
+    for epoch in [6, 0] {
+        assert_eq!(
+            cache.batch_at(&[1], epoch).unwrap().0.to_vec1::<u32>().unwrap(),
+            [0]
+        );
+    }
+}
+
+#[test]
+fn sets_one_after_the_other() {
+    let set = Concat::new(vec![numbers(3), numbers(0), numbers(2)]);
+    assert_eq!(set.len(), 5);
+    let (x, y) = set.batch(&[4, 0, 2, 3, 1, 1]).unwrap();
+    assert_eq!(x.to_vec1::<u32>().unwrap(), [1, 0, 2, 0, 1, 1]);
+    assert_eq!(y.to_vec1::<u32>().unwrap(), [1, 0, 2, 0, 1, 1]);
+    for error in [set.get(5).err(), set.batch(&[0, 5]).err()] {
+        assert_eq!(Error::from(error.unwrap()).to_string(), "sample 5 of a set of 5");
+    }
+    assert!(Concat::<TensorDataset>::new(vec![]).is_empty());
+}
+
+#[test]
+fn random_numbers_of_samples_are_their_own() {
+    let set = |seed| {
+        let x = Tensor::zeros(50, candle_core::DType::F64, &Device::Cpu).unwrap();
+        let set = TensorDataset::new(&x, &x).unwrap();
+        set.augment(seed, |_, y, generator| {
+            let mut draw = [0.];
+            generator.fill_uniform(&mut draw, 0., 1.);
+            Ok((Tensor::new(draw[0], &Device::Cpu)?, y))
+        })
+    };
+    let all: Vec<usize> = (0..50).collect();
+    let draw = |seed, epoch| {
+        let batch = set(seed).batch_at(&all, epoch).unwrap().0;
+        batch.to_vec1::<f64>().unwrap()
+    };
+    let mut draws = [draw(1, 0), draw(1, 1), draw(2, 0)].concat();
+    assert_eq!(
+        set(1).batch(&all).unwrap().0.to_vec1::<f64>().unwrap(),
+        draws[..50]
+    );
+    draws.sort_by(f64::total_cmp);
+    assert!(draws.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn what_can_not_be_stratified_is_named() {
+    let set = numbers(6);
+    for (classes, fraction, message) in [
+        (
+            &[0, 0, 1, 1, 2][..],
+            0.5,
+            "there are 6 samples but 5 classes: each needs exactly one",
+        ),
+        (
+            &[0, 0, 1, 1, 1, 7],
+            0.5,
+            "class is 7 for one sample alone, expected at least 2 samples of a class",
+        ),
+        (
+            &[0, 0, 1, 1, 2, 2],
+            0.2,
+            "fraction is 0.2, expected one that leaves a sample of each of 3 classes in both parts of 6",
+        ),
+        (
+            &[0, 0, 1, 1, 2, 2],
+            1.5,
+            "fraction is 1.5, expected above 0 and below 1",
+        ),
+    ] {
+        let error = set.split_stratified(classes, fraction, 0).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    // The seed decides which, and, between equal remainders, of which class.
+    let classes = [0, 0, 0, 1, 1, 1];
+    let drawn = |seed| {
+        set.split_stratified(&classes, 0.5, seed)
+            .unwrap()
+            .1
+            .indices()
+            .to_vec()
+    };
+    assert_eq!(drawn(3), drawn(3));
+    let sizes: std::collections::HashSet<usize> = (0..20)
+        .map(|seed| drawn(seed).iter().filter(|&&index| index < 3).count())
+        .collect();
+    assert_eq!(sizes, [1, 2].into());
+}

@@ -52,14 +52,14 @@ impl BucketedConfig {
 /// # Example
 /// ```
 /// use sconce_data::{BatchSampler, BatchSize, Bucketed, BucketedConfig};
-/// let lengths = vec![9, 2, 3, 8, 2, 9];
-/// let sampler = Bucketed::new(lengths.clone(), &BucketedConfig::new(BatchSize::Tokens(18)))?;
+/// let lengths = vec![9, 2, 3, 8, 2, 8];
+/// let sampler = Bucketed::new(lengths, &BucketedConfig::new(BatchSize::Tokens(18)))?;
 /// let mut batches: Vec<Vec<usize>> = sampler.batches(6, 0).iter().map(<[usize]>::to_vec).collect();
 /// for batch in &mut batches {
 ///     batch.sort_unstable();
 /// }
 /// batches.sort_unstable();
-/// assert_eq!(batches, [vec![0, 5], vec![1, 2, 4], vec![3]]);
+/// assert_eq!(batches, [vec![0], vec![1, 2, 4], vec![3, 5]]);
 /// # Ok::<(), sconce_data::Error>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -63,7 +63,7 @@ impl Weighted {
             let value = format!("{value} at {index}");
             return Err(Error::config("weights", value, "finite weights of at least 0"));
         }
-        let sum: f64 = weights.iter().sum();
+        let sum = weights.iter().sum::<f64>() + 0.; // that of no weights is -0
         if !(sum > 0. && sum.is_finite()) {
             let value = format!("a list with the sum {sum}");
             return Err(Error::config("weights", value, "a finite sum above 0"));
@@ -112,7 +112,7 @@ impl Sampler for Weighted {
     }
 }
 
-fn with_replacement(weights: &[f64], uniform: Vec<f64>) -> Vec<usize> {
+pub(super) fn with_replacement(weights: &[f64], uniform: Vec<f64>) -> Vec<usize> {
     let sums = weights.iter().scan(0., |sum: &mut f64, weight| {
         *sum += weight;
         Some(*sum)
