@@ -251,7 +251,11 @@ impl<D: Dataset, C: Collate> Iterator for Epoch<'_, D, C> {
         };
         match loaded {
             Ok(_) => self.next += 1,
-            Err(_) => self.end = self.next,
+            Err(_) => {
+                self.end = self.next;
+                // Its workers need load no more.
+                self.pool = None;
+            }
         }
         Some(loaded)
     }

@@ -41,7 +41,7 @@ struct State<B> {
     next: usize,
     /// The next batch to hand out.
     taken: usize,
-    /// One past the last batch to load.
+    /// One past the last batch to load; 0 when nobody waits for batches any more.
     end: usize,
     batches: BTreeMap<usize, Loaded<B>>,
 }
@@ -68,11 +68,6 @@ impl<B> Shared<B> {
 
     fn put(&self, batch: usize, loaded: Loaded<B>) {
         let mut state = self.lock();
-        if loaded.is_err() {
-            // What comes after an error is never asked for; what comes before it is.
-            state.end = state.end.min(batch + 1);
-            self.room.notify_all();
-        }
         if batch < state.end {
             state.batches.insert(batch, loaded);
         }
@@ -132,7 +127,7 @@ impl<B: Send> Pool<B> {
         (threads > 0).then_some(Self(shared))
     }
 
-    /// Waits for the next batch; `None` at the end, or after an error.
+    /// Waits for the next batch; `None` at the end.
     pub(super) fn next(&self) -> Option<Loaded<B>> {
         let mut state = self.0.lock();
         loop {
