@@ -228,6 +228,9 @@ fn what_can_not_be_stratified_is_named() {
             .to_vec()
     };
     assert_eq!(drawn(3), drawn(3));
+    let different: std::collections::HashSet<_> = (0..20).map(drawn).collect();
+    // Of 18 possible.
+    assert!(different.len() > 6, "{different:?}");
     let sizes: std::collections::HashSet<usize> = (0..20)
         .map(|seed| drawn(seed).iter().filter(|&&index| index < 3).count())
         .collect();

@@ -64,14 +64,11 @@ impl Padded {
             let padding = padding.narrow(0, 0, longest - length)?;
             rows.extend([sequence.clone(), padding]);
         }
-        rows.retain(|rows| rows.elem_count() > 0);
         let whole = [&[sequences.len()], dims(longest).as_slice()].concat();
-        let values = if rows.is_empty() {
-            Tensor::zeros(whole, first.dtype(), first.device())?
-        } else {
-            Tensor::cat(&rows, 0)?.reshape(whole)?
-        };
-        Ok(Self { values, lengths })
+        Ok(Self {
+            values: Tensor::cat(&rows, 0)?.reshape(whole)?,
+            lengths,
+        })
     }
 
     /// `[batch, longest]`, `u8`: 1 where a sequence is padded, as PyTorch's attention takes it.

@@ -119,7 +119,7 @@ pub(super) fn with_replacement(weights: &[f64], uniform: Vec<f64>) -> Vec<usize>
     });
     let sums: Vec<f64> = sums.collect();
     let total = sums.last().copied().unwrap_or(0.);
-    // The product may be rounded up to the total, past the last sample.
+    // Of subnormal weights, the product may be rounded up to the total, past the last sample.
     let last = weights.iter().rposition(|&weight| weight > 0.).unwrap_or(0);
     let draw = |u: f64| sums.partition_point(|&sum| sum <= u * total).min(last);
     uniform.into_iter().map(draw).collect()
