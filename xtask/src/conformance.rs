@@ -19,6 +19,7 @@ mod pool;
 mod report;
 mod resample;
 mod rnn;
+mod samplers;
 mod schedule;
 mod setting;
 #[cfg(test)]
@@ -86,6 +87,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("optim", optim::run),
     ("pool", pool::run),
     ("rnn", rnn::run),
+    ("samplers", samplers::run),
     ("schedule", schedule::run),
     ("transformer", transformer::run),
     ("resample", resample::run),
