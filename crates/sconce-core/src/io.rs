@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// What [`load`] does about names that don't fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +110,37 @@ pub fn save_tensors<'a>(
     write_atomically(path, &bytes)
 }
 
+/// How far a file is on its way to its place, for tests that end a process there.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The temporary file is there, and empty.
+    Created,
+    /// Everything is written to it.
+    Written,
+    /// It is on the disk.
+    Synced,
+    /// It is in its place.
+    Renamed,
+}
+
+static WATCH: OnceLock<fn(Stage)> = OnceLock::new();
+
+/// Has a function called at each stage of every file that this process writes from now on. Only the first is taken.
+#[doc(hidden)]
+pub fn watch_stages(watch: fn(Stage)) {
+    _ = WATCH.set(watch);
+}
+
+fn reached(stage: Stage) {
+    if let Some(watch) = WATCH.get() {
+        watch(stage);
+    }
+}
+
+/// How the names of temporary files begin that [`write_atomically`] leaves behind where the process ends meanwhile.
+pub const TEMPORARY: &str = ".sconce-";
+
 /// Puts a file in place whole or not at all: a temporary one in the same folder, flushed to the disk and renamed.
 ///
 /// # Errors
@@ -125,7 +157,7 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     };
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".sconce-");
+        builder.prefix(TEMPORARY);
         #[cfg(unix)]
         {
             // Temporary files are private; a model file has the permissions of any new file, less the process's mask.
@@ -135,12 +167,16 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         // The error would name the temporary file.
         let file = builder.tempfile_in(folder);
         let mut file = file.map_err(|error| std::io::Error::from(error.kind()))?;
+        reached(Stage::Created);
         file.write_all(bytes)?;
+        reached(Stage::Written);
         if let Ok(before) = std::fs::metadata(path) {
             file.as_file().set_permissions(before.permissions())?;
         }
         file.as_file().sync_all()?;
+        reached(Stage::Synced);
         file.persist(path).map_err(|error| error.error)?;
+        reached(Stage::Renamed);
         #[cfg(unix)]
         // The rename itself lasts only once the folder is on the disk.
         std::fs::File::open(folder)?.sync_all()?;

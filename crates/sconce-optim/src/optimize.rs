@@ -1,5 +1,6 @@
 //! What a training loop needs of an optimiser.
 
+use candle_core::Tensor;
 use sconce_core::{Error, Gradients, Result};
 
 /// An optimiser: it changes the parameters it was made for by their gradients.
@@ -33,6 +34,19 @@ pub trait Optimize {
     /// # Errors
     /// There isn't one for each group, or one is negative or not finite. Then nothing was changed.
     fn set_learning_rates(&mut self, learning_rates: &[f64]) -> Result<()>;
+
+    /// A copy of what the optimiser remembers, by names, for a checkpoint.
+    ///
+    /// # Errors
+    /// Those of candle's copy.
+    fn state(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Replaces what the optimiser remembers by what [`state`](Self::state) gave: the next steps are those that would have
+    /// followed there. Options stay, learning rates among them.
+    ///
+    /// # Errors
+    /// Names, parts or shapes that aren't those of this optimiser's state. Then nothing was changed.
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()>;
 
     /// The learning rate of the first group, which is that of all parameters unless there are others.
     fn learning_rate(&self) -> f64 {
@@ -84,6 +98,14 @@ impl<O: Optimize + ?Sized> Optimize for Box<O> {
 
     fn learning_rate_of(&self, name: &str) -> f64 {
         (**self).learning_rate_of(name)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        (**self).load_state(state)
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {

@@ -67,7 +67,7 @@ impl<O: Optimize> ProximalL1<O> {
         Ok(Self { rule, shrunk, lambda })
     }
 
-    /// The rule whose steps these are, for its state.
+    /// The rule whose steps these are; what is remembered is its.
     pub fn rule(&self) -> &O {
         &self.rule
     }
@@ -100,6 +100,14 @@ impl<O: Optimize> Optimize for ProximalL1<O> {
 
     fn learning_rate_of(&self, name: &str) -> f64 {
         self.rule.learning_rate_of(name)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.rule.state()
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        self.rule.load_state(state)
     }
 
     fn momenta(&self) -> Vec<f64> {

@@ -1,6 +1,7 @@
 //! What a program does between epochs.
 
 use crate::{EpochRecord, Result};
+use candle_core::Tensor;
 use std::ops::ControlFlow;
 
 /// Called between epochs; closures that take an epoch's record are callbacks too.
@@ -28,6 +29,30 @@ pub trait Callback {
     /// # Errors
     /// What the callback wants to stop the run with.
     fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>>;
+
+    /// What it remembers, for a checkpoint.
+    ///
+    /// # Errors
+    /// Those of candle's copy.
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+
+    /// Takes over what [`state`](Self::state) gave, after [`on_fit_start`](Self::on_fit_start).
+    ///
+    /// # Errors
+    /// It is another callback's.
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        match state.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(
+                    sconce_core::Error::config("callback", "state", name, "none, since it remembers nothing")
+                        .into(),
+                )
+            }
+        }
+    }
 
     /// At the end of a run, whether it came by itself, by a break or by an error.
     ///

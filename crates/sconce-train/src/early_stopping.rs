@@ -1,8 +1,9 @@
 //! Stopping when it doesn't get better.
 
 use crate::{Callback, EpochRecord, Error, Result};
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::Parameters;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// What [`EarlyStopping`] watches.
@@ -19,6 +20,27 @@ pub enum Watched {
     },
     /// The mean loss while training; less is better.
     TrainLoss,
+}
+
+impl Watched {
+    /// The figure, less being better.
+    pub(crate) fn figure(&self, record: &EpochRecord) -> Result<f64> {
+        let missing = |what: &str| Error::Watched {
+            what: what.to_string(),
+        };
+        match *self {
+            Self::TrainLoss => Ok(record.train_loss),
+            Self::ValidationLoss => {
+                let scores = record.validation.as_ref();
+                Ok(scores.ok_or_else(|| missing("validation loss"))?.loss)
+            }
+            Self::Metric { name, more_is_better } => {
+                let value = record.validation.as_ref().and_then(|scores| scores.metric(name));
+                let value = value.ok_or_else(|| missing(name))?;
+                Ok(if more_is_better { -value } else { value })
+            }
+        }
+    }
 }
 
 /// Options of [`EarlyStopping`].
@@ -91,8 +113,14 @@ struct Best {
     /// What was reached; less is better.
     figure: f64,
     epoch: usize,
-    values: Vec<(Var, Tensor)>,
+    values: Vec<(String, Var, Tensor)>,
 }
+
+const NAME: &str = "EarlyStopping";
+const WAITED: &str = "waited";
+const FIGURE: &str = "figure";
+const EPOCH: &str = "epoch";
+const WEIGHTS: &str = "best/";
 
 impl<'a> EarlyStopping<'a> {
     /// For a run that trains these parameters.
@@ -110,33 +138,19 @@ impl<'a> EarlyStopping<'a> {
         self.best.as_ref().map(|best| best.epoch)
     }
 
-    /// The watched figure, less being better.
-    fn figure(&self, record: &EpochRecord) -> Result<f64> {
-        let missing = |what: &str| Error::Watched {
-            what: what.to_string(),
-        };
-        match self.cfg.watched {
-            Watched::TrainLoss => Ok(record.train_loss),
-            Watched::ValidationLoss => {
-                let scores = record.validation.as_ref();
-                Ok(scores.ok_or_else(|| missing("validation loss"))?.loss)
-            }
-            Watched::Metric { name, more_is_better } => {
-                let value = record.validation.as_ref().and_then(|scores| scores.metric(name));
-                let value = value.ok_or_else(|| missing(name))?;
-                Ok(if more_is_better { -value } else { value })
-            }
+    /// What is put back at the end.
+    fn kept(&self) -> Vec<(String, Var)> {
+        match self.cfg.restore_best {
+            true => self.parameters.named_tensors(),
+            false => Vec::new(),
         }
     }
 
-    fn copies(&self) -> candle_core::Result<Vec<(Var, Tensor)>> {
-        if !self.cfg.restore_best {
-            return Ok(Vec::new());
-        }
-        let all = self.parameters.named_tensors().into_iter();
-        all.map(|(_, var)| {
+    fn copies(&self) -> candle_core::Result<Vec<(String, Var, Tensor)>> {
+        let all = self.kept().into_iter();
+        all.map(|(name, var)| {
             let value = var.as_detached_tensor().copy()?;
-            Ok((var, value))
+            Ok((name, var, value))
         })
         .collect()
     }
@@ -149,7 +163,7 @@ impl Callback for EarlyStopping<'_> {
     }
 
     fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>> {
-        let figure = self.figure(record)?;
+        let figure = self.cfg.watched.figure(record)?;
         let reached = self.best.as_ref().map_or(f64::INFINITY, |best| best.figure);
         // NaN is never better; the first epoch is, whatever it reached.
         if figure < reached - self.cfg.min_delta || (self.best.is_none() && !figure.is_nan()) {
@@ -169,8 +183,65 @@ impl Callback for EarlyStopping<'_> {
         })
     }
 
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let number = |value: f64| Tensor::new(value, &Device::Cpu);
+        let mut state = vec![(WAITED.to_string(), number(self.waited as f64)?)];
+        if let Some(best) = &self.best {
+            state.push((FIGURE.to_string(), number(best.figure)?));
+            state.push((EPOCH.to_string(), number(best.epoch as f64)?));
+            let values = best.values.iter();
+            state.extend(values.map(|(name, _, value)| (format!("{WEIGHTS}{name}"), value.clone())));
+        }
+        Ok(state)
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        let given: HashMap<&str, &Tensor> =
+            state.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let number = |name: &str| -> Result<Option<f64>> {
+            let value = given
+                .get(name)
+                .map(|tensor| tensor.to_dtype(DType::F64)?.to_scalar());
+            Ok(value.transpose()?)
+        };
+        let missing = |name: String| {
+            Error::from(sconce_core::Error::config(
+                NAME,
+                "state",
+                name,
+                "beside the others",
+            ))
+        };
+        let waited = number(WAITED)?.ok_or_else(|| missing(format!("without {WAITED}")))?;
+        let best = match (number(FIGURE)?, number(EPOCH)?) {
+            (Some(figure), Some(epoch)) => {
+                let mut values = Vec::new();
+                for (name, var) in self.kept() {
+                    let key = format!("{WEIGHTS}{name}");
+                    let value = given
+                        .get(key.as_str())
+                        .ok_or_else(|| missing(format!("without {key}")))?;
+                    if value.dims() != var.dims() || value.dtype() != var.dtype() {
+                        let expected = format!("{:?}, the parameter's", var.dims());
+                        return Err(sconce_core::Error::shape(NAME, "state", expected, value.dims()).into());
+                    }
+                    let value = value.to_device(var.device())?;
+                    values.push((name, var, value));
+                }
+                Some(Best {
+                    figure,
+                    epoch: epoch as usize,
+                    values,
+                })
+            }
+            _ => None,
+        };
+        (self.best, self.waited) = (best, waited as usize);
+        Ok(())
+    }
+
     fn on_fit_end(&mut self) -> Result<()> {
-        for (var, value) in self.best.iter().flat_map(|best| &best.values) {
+        for (_, var, value) in self.best.iter().flat_map(|best| &best.values) {
             var.set(value)?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What can stop a run.
 
+use std::path::Path;
+
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -31,6 +33,14 @@ pub enum Error {
         /// The figure.
         what: String,
     },
+    /// A checkpoint can't be written or read, or isn't this run's.
+    #[error("checkpoint {path}: {problem}")]
+    Checkpoint {
+        /// The file, or the folder.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// There is nothing to train on, to evaluate or to predict.
     #[error("the {set} set is empty")]
     Empty {
@@ -43,6 +53,15 @@ pub enum Error {
     /// An error of candle, or of a layer, a loss or an optimiser.
     #[error(transparent)]
     Core(Box<sconce_core::Error>),
+}
+
+impl Error {
+    pub(crate) fn checkpoint(path: &Path, problem: impl std::fmt::Display) -> Self {
+        Self::Checkpoint {
+            path: path.display().to_string(),
+            problem: problem.to_string(),
+        }
+    }
 }
 
 impl From<sconce_core::Error> for Error {

@@ -27,18 +27,32 @@ pub struct EpochRecord {
     /// The mean loss of a sample while training, each computed before its step.
     pub train_loss: f64,
     /// The name of each further turn and the mean of its loss.
-    pub turns: Vec<(&'static str, f64)>,
+    pub turns: Vec<(String, f64)>,
     /// The figures on the validation set after the epoch, if there is one.
     pub validation: Option<Scores>,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// How long the epoch took, with its validation.
+    /// How long the epoch took, with its validation; of a run that was stopped meanwhile, without the time it lay still.
     pub seconds: f64,
 }
 
 /// What came of each epoch of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// One record an epoch, in their order.
+    /// One record an epoch, in their order; also of those before the run was last resumed.
     pub epochs: Vec<EpochRecord>,
+    /// Why there are no more.
+    pub end: End,
+}
+
+/// Why a run came to its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum End {
+    /// All epochs are done.
+    #[default]
+    Completed,
+    /// A callback wanted no more.
+    Stopped,
+    /// A signal came; the run can be resumed from its last checkpoint.
+    Interrupted,
 }

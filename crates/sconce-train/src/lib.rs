@@ -33,17 +33,20 @@
 //! - A debug build says so: it may be ten times slower.
 
 mod callback;
+mod checkpoint;
 mod early_stopping;
 mod error;
 mod history;
 mod metric;
 mod report;
+mod signals;
 mod trainer;
 
 pub use callback::Callback;
+pub use checkpoint::CheckpointConfig;
 pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};
-pub use history::{EpochRecord, History, Scores};
+pub use history::{End, EpochRecord, History, Scores};
 pub use metric::{
     Accumulator, Accuracy, Auroc, Average, AveragePrecision, Bleu, BleuConfig, BleuSmoothing, BleuTokenizer,
     ClassScoreConfig, ConfusionMatrix, ConfusionMatrixConfig, CorpusBleu, Decision, F1, Mae, MeanIou, Metric,

@@ -46,7 +46,8 @@ impl Report {
         }
     }
 
-    pub(crate) fn epoch(&self, epoch: usize) -> EpochBar {
+    /// The bar of an epoch of which so many steps are done.
+    pub(crate) fn epoch(&self, epoch: usize, done: usize) -> EpochBar {
         let visible = self.progress == Progress::Auto && std::io::stdout().is_terminal();
         let bar = visible.then(|| {
             let target = ProgressDrawTarget::stdout();
@@ -55,6 +56,7 @@ impl Report {
             ProgressBar::with_draw_target(Some(self.steps as u64), target)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
                 .with_prefix(format!("epoch {epoch}/{}", self.epochs))
+                .with_position(done as u64)
                 .with_message("…")
         });
         EpochBar { bar, renewed: None }
@@ -134,7 +136,7 @@ mod tests {
             seconds: 1.234,
         };
         assert_eq!(line(&record, 5), "epoch 2/5: loss 0.5123, 1.23 s");
-        record.turns.push(("generator", 1.5));
+        record.turns.push(("generator".to_string(), 1.5));
         assert_eq!(
             line(&record, 5),
             "epoch 2/5: loss 0.5123, generator loss 1.5000, 1.23 s"

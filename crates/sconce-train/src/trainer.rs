@@ -2,22 +2,22 @@
 
 mod losses;
 mod pace;
+mod run;
+mod state;
 #[cfg(test)]
 mod tests;
 mod turn;
 
 use crate::report::{Progress, Report};
-use crate::{Callback, EpochRecord, Error, History, Metric, Result, Scores};
+use crate::{Callback, CheckpointConfig, Error, History, Metric, Result, Scores};
 use candle_core::{Device, ModuleT, Tensor};
-use losses::Losses;
 pub use pace::Every;
 use pace::Pace;
-use sconce_core::{Parameters, no_grad};
+use run::Run;
+use sconce_core::{Generator, Parameters, no_grad};
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use sconce_optim::Optimize;
 use sconce_optim::schedule::{ReduceLrOnPlateauConfig, Schedule};
-use std::ops::ControlFlow;
-use std::time::Instant;
 pub use turn::Turn;
 
 /// Options of [`Trainer::fit`].
@@ -37,6 +37,8 @@ pub struct FitConfig<'a> {
     pub progress: Progress,
     /// What to do about parameters that get no gradient in the first step.
     pub missing_gradients: MissingGradients,
+    /// Where to write checkpoints, and whether to go on from one.
+    pub checkpoints: Option<CheckpointConfig>,
 }
 
 impl FitConfig<'_> {
@@ -50,6 +52,7 @@ impl FitConfig<'_> {
             validation: Validation::None,
             progress: Progress::Auto,
             missing_gradients: MissingGradients::Refuse,
+            checkpoints: None,
         }
     }
 }
@@ -125,14 +128,7 @@ pub struct Trainer<'a> {
     /// The optimiser's before the first schedule.
     initial_rates: Option<Vec<f64>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
-}
-
-/// What an epoch's training gave.
-struct Trained {
-    loss: f64,
-    turns: Vec<(&'static str, f64)>,
-    /// That of the last step.
-    learning_rate: f64,
+    generators: Vec<(String, Generator)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -158,6 +154,7 @@ impl<'a> Trainer<'a> {
             paces: Vec::new(),
             initial_rates: None,
             callbacks: Vec::new(),
+            generators: Vec::new(),
         }
     }
 
@@ -212,6 +209,12 @@ impl<'a> Trainer<'a> {
     /// Adds something to be called between epochs.
     pub fn with_callback(mut self, callback: impl Callback + 'a) -> Self {
         self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Has checkpoints hold the position of a generator that the model draws from, beside that of the process's default one.
+    pub fn with_generator(mut self, name: &str, generator: &Generator) -> Self {
+        self.generators.push((name.to_string(), generator.clone()));
         self
     }
 
@@ -300,7 +303,7 @@ impl<'a> Trainer<'a> {
         for callback in &mut self.callbacks {
             callback.on_fit_start()?;
         }
-        let result = self.run(&loader, validation, cfg, &report);
+        let result = Run::begin(self, cfg, &loader, &report).and_then(|run| run.to_the_end(validation));
         // The end is the end, also of a run that failed.
         let ends: Vec<Result<()>> = self
             .callbacks
@@ -309,47 +312,6 @@ impl<'a> Trainer<'a> {
             .collect();
         let history = result?;
         ends.into_iter().collect::<Result<()>>()?;
-        Ok(history)
-    }
-
-    fn run(
-        &mut self,
-        loader: &Loader<&dyn Dataset>,
-        validation: Option<&dyn Dataset>,
-        cfg: &FitConfig<'_>,
-        report: &Report,
-    ) -> Result<History> {
-        let mut history = History::default();
-        for epoch in 0..cfg.epochs {
-            let start = Instant::now();
-            let trained = self.train_epoch(epoch, loader, cfg, report)?;
-            let validation = match validation {
-                Some(set) => Some(self.scores(set, cfg.batch_size, "validation")?),
-                None => None,
-            };
-            let record = EpochRecord {
-                epoch: epoch + 1,
-                train_loss: trained.loss,
-                turns: trained.turns,
-                validation,
-                learning_rate: trained.learning_rate,
-                seconds: start.elapsed().as_secs_f64(),
-            };
-            for pace in &mut self.paces {
-                pace.after_epoch(&record, self.optimizer.as_mut())?;
-            }
-            report.epoch_end(&record);
-            let mut next = ControlFlow::Continue(());
-            for callback in &mut self.callbacks {
-                if callback.on_epoch_end(&record)?.is_break() {
-                    next = ControlFlow::Break(());
-                }
-            }
-            history.epochs.push(record);
-            if next.is_break() {
-                break;
-            }
-        }
         Ok(history)
     }
 
@@ -389,65 +351,6 @@ impl<'a> Trainer<'a> {
                 .collect::<candle_core::Result<Vec<_>>>()
         })?;
         Ok(Tensor::cat(&outputs, 0)?)
-    }
-
-    fn train_epoch(
-        &mut self,
-        epoch: usize,
-        loader: &Loader<&dyn Dataset>,
-        cfg: &FitConfig<'_>,
-        report: &Report,
-    ) -> Result<Trained> {
-        let device = self.device();
-        let steps = loader.num_batches();
-        let mut losses = Losses::new(epoch, &device);
-        let mut turns: Vec<_> = self.turns.iter().map(|_| Losses::new(epoch, &device)).collect();
-        let mut bar = report.epoch(epoch + 1);
-        let mut learning_rate = self.optimizer.learning_rate();
-        for (i, batch) in loader.epoch(epoch as u64).enumerate() {
-            let (x, target) = batch?;
-            let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
-            let position = Position {
-                epoch,
-                step: epoch.saturating_mul(steps).saturating_add(i),
-                steps: cfg.epochs.saturating_mul(steps),
-            };
-            if let Some(schedule) = &self.schedule {
-                self.optimizer.set_learning_rate(schedule(&position));
-            }
-            let loss = match &self.training_loss {
-                Some(objective) => objective(&x, &target)?,
-                None => (self.loss)(&self.model.forward_t(&x, true)?, &target)?,
-            };
-            let (first, samples) = (position.step == 0, x.dims().first().copied().unwrap_or(0));
-            losses.push(&loss, samples)?;
-            turn::step(
-                &loss,
-                self.parameters,
-                self.optimizer.as_mut(),
-                first,
-                cfg,
-                report,
-            )?;
-            drop(loss);
-            for (turn, losses) in self.turns.iter_mut().zip(&mut turns) {
-                losses.push(&turn.take(&x, &target, first, cfg, report)?, samples)?;
-            }
-            learning_rate = self.optimizer.learning_rate();
-            for pace in &mut self.paces {
-                pace.after_batch(self.optimizer.as_mut())?;
-            }
-            bar.step(|| losses.mean());
-        }
-        let names = self.turns.iter().map(|turn| turn.name);
-        let turns = names
-            .zip(turns)
-            .map(|(name, losses)| Ok((name, losses.finish()?)));
-        Ok(Trained {
-            loss: losses.finish()?,
-            turns: turns.collect::<Result<_>>()?,
-            learning_rate,
-        })
     }
 
     fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {

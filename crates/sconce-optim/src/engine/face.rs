@@ -104,6 +104,14 @@ macro_rules! optimizer {
                 self.0.learning_rate_of(name)
             }
 
+            fn state(&self) -> sconce_core::Result<Vec<(String, candle_core::Tensor)>> {
+                self.0.state()
+            }
+
+            fn load_state(&mut self, state: &[(String, candle_core::Tensor)]) -> sconce_core::Result<()> {
+                self.0.load_state(state)
+            }
+
             fn momenta(&self) -> Vec<f64> {
                 use $crate::engine::Rule;
                 self.0.rules().iter().filter_map(Rule::momentum).collect()

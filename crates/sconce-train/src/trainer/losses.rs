@@ -8,7 +8,6 @@ const UNREAD_ELSEWHERE: usize = 32;
 
 /// Sums up losses, and stops at the first that isn't finite.
 pub(super) struct Losses {
-    epoch: usize,
     most_unread: usize,
     /// Each with the number of its samples.
     unread: Vec<(Tensor, usize)>,
@@ -18,9 +17,8 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    pub(super) fn new(epoch: usize, device: &Device) -> Self {
+    pub(super) fn new(device: &Device) -> Self {
         Self {
-            epoch,
             most_unread: if device.is_cpu() { 1 } else { UNREAD_ELSEWHERE },
             unread: Vec::new(),
             read: 0,
@@ -29,13 +27,25 @@ impl Losses {
         }
     }
 
-    pub(super) fn push(&mut self, loss: &Tensor, samples: usize) -> Result<()> {
+    /// Takes in a step's loss, a mean over so many samples, in the epoch of this number, from 0.
+    pub(super) fn push(&mut self, loss: &Tensor, samples: usize, epoch: usize) -> Result<()> {
         // Detached: the graph must not live longer than its step.
         self.unread.push((loss.detach(), samples));
         if self.unread.len() >= self.most_unread {
-            self.read_all()?;
+            self.read_all(epoch)?;
         }
         Ok(())
+    }
+
+    /// What a checkpoint holds of it: the sum, the samples and the steps.
+    pub(super) fn sums(&mut self, epoch: usize) -> Result<(f64, usize, usize)> {
+        self.read_all(epoch)?;
+        Ok((self.sum, self.samples, self.read))
+    }
+
+    /// Goes on from [`sums`](Self::sums).
+    pub(super) fn set_sums(&mut self, (sum, samples, read): (f64, usize, usize)) {
+        (self.sum, self.samples, self.read) = (sum, samples, read);
     }
 
     /// The mean loss of a sample, over the steps that were read.
@@ -43,19 +53,19 @@ impl Losses {
         self.sum / self.samples as f64
     }
 
-    pub(super) fn finish(mut self) -> Result<f64> {
-        self.read_all()?;
+    pub(super) fn finish(mut self, epoch: usize) -> Result<f64> {
+        self.read_all(epoch)?;
         Ok(self.mean())
     }
 
-    fn read_all(&mut self) -> Result<()> {
+    fn read_all(&mut self, epoch: usize) -> Result<()> {
         for (loss, samples) in self.unread.drain(..) {
             let loss = value(&loss)?;
             self.read += 1;
             if !loss.is_finite() {
                 return Err(Error::NotFinite {
                     loss,
-                    epoch: self.epoch + 1,
+                    epoch: epoch + 1,
                     step: self.read,
                 });
             }

@@ -1,6 +1,7 @@
 //! Schedules at their pace.
 
 use crate::EpochRecord;
+use candle_core::Tensor;
 use sconce_core::Result;
 use sconce_optim::Optimize;
 use sconce_optim::schedule::{ReduceLrOnPlateau, ReduceLrOnPlateauConfig, Schedule, Scheduler};
@@ -36,6 +37,24 @@ impl<'a> Pace<'a> {
 
     pub(super) fn plateau(cfg: &ReduceLrOnPlateauConfig, rule: &(dyn Optimize + 'a)) -> Result<Self> {
         Ok(Self::Plateau(ReduceLrOnPlateau::new(cfg, rule)?))
+    }
+
+    pub(super) fn state(&self, rule: &(dyn Optimize + 'a)) -> Result<Vec<(String, Tensor)>> {
+        match self {
+            Self::Schedule(scheduler, _) => scheduler.state(rule),
+            Self::Plateau(plateau) => plateau.state(rule),
+        }
+    }
+
+    pub(super) fn load_state(
+        &mut self,
+        state: &[(String, Tensor)],
+        rule: &mut (dyn Optimize + 'a),
+    ) -> Result<()> {
+        match self {
+            Self::Schedule(scheduler, _) => scheduler.load_state(state, rule),
+            Self::Plateau(plateau) => plateau.load_state(state, rule),
+        }
     }
 
     pub(super) fn after_batch(&mut self, rule: &mut (dyn Optimize + 'a)) -> Result<()> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::EpochRecord;
 use crate::{Accuracy, EarlyStopping, EarlyStoppingConfig, Error, Watched};
 use candle_core::DType;
 use candle_nn::func_t;
@@ -377,7 +378,10 @@ fn a_turn_without_gradients_is_refused_and_its_loss_is_reported() {
     other.freeze("unused").unwrap();
     // v = 1, then 1 − 0.1·2 = 0.8: the mean of 1 and 0.64.
     let history = run(&|| v.tensor().sqr()?.sum_all()).unwrap();
-    assert_eq!(history.epochs[0].turns, [("second", (1. + 0.8f64.powi(2)) / 2.)]);
+    assert_eq!(
+        history.epochs[0].turns,
+        [("second".to_string(), (1. + 0.8f64.powi(2)) / 2.)]
+    );
 }
 
 #[test]

@@ -34,12 +34,12 @@ use sconce_optim::Optimize;
 /// let history = trainer.fit(&one, &FitConfig::new(1, 1))?;
 /// // First u moved to 3, then v from 3 to 4: the second turn sees what the first did.
 /// assert_eq!((u.value().to_vec1::<f64>()?, v.value().to_vec1::<f64>()?), (vec![3.], vec![4.]));
-/// assert_eq!(history.epochs[0].turns, [("flee", 1.)]);
+/// assert_eq!(history.epochs[0].turns, [("flee".to_string(), 1.)]);
 /// # Ok::<(), sconce_train::Error>(())
 /// ```
 pub struct Turn<'a> {
     pub(super) name: &'static str,
-    parameters: &'a dyn Parameters,
+    pub(super) parameters: &'a dyn Parameters,
     pub(super) optimizer: Box<dyn Optimize + 'a>,
     objective: Loss<'a>,
 }

@@ -1,0 +1,83 @@
+//! Checkpoints: what a run needs to go on as if it had never stopped.
+
+mod content;
+mod file;
+mod folder;
+#[cfg(test)]
+mod tests;
+
+use crate::Watched;
+pub(crate) use content::{Content, Counts, Number, Recipe};
+pub(crate) use file::Parts;
+pub(crate) use folder::Folder;
+use std::path::PathBuf;
+
+/// Where, when and how many checkpoints [`Trainer::fit`](crate::Trainer::fit) writes.
+///
+/// A checkpoint is one safetensors file with the model and its buffers, the optimiser's state, schedules, the position in the
+/// epoch, generators, callbacks and the history. A run that goes on from one ends with the same bits as one that was never
+/// stopped, on the CPU: kill it anywhere, start it again. Files are written beside their place, flushed to the disk and renamed,
+/// so there is always a whole one, and each has a checksum: a damaged newest one is named, and the one before it is used.
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{DType, Device, Tensor};
+/// use sconce_core::{Init, ParamStore, param};
+/// use sconce_data::TensorDataset;
+/// use sconce_optim::{Adam, AdamConfig};
+/// use sconce_train::{CheckpointConfig, FitConfig, Progress, Trainer};
+///
+/// /// A run of so many epochs, which goes on where the last one in this folder stopped.
+/// fn run(epochs: usize, folder: &std::path::Path) -> sconce_train::Result<Vec<f32>> {
+///     let x = (Tensor::arange(0f32, 30., &Device::Cpu)?.reshape((30, 1))? / 30.)?;
+///     let data = TensorDataset::new(&x, &(&x * 3.)?)?;
+///     let store = ParamStore::new(DType::F32, &Device::Cpu).seeded(0);
+///     let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.))?;
+///     let adam = Adam::new(&AdamConfig { lr: 0.1, ..AdamConfig::default() }, &store)?;
+///     let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+///     let mut trainer = Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, Box::new(adam), loss);
+///     let cfg = FitConfig {
+///         checkpoints: Some(CheckpointConfig { resume: true, ..CheckpointConfig::new(folder) }),
+///         progress: Progress::Quiet,
+///         ..FitConfig::new(epochs, 10)
+///     };
+///     let history = trainer.fit(&data, &cfg)?;
+///     assert_eq!(history.epochs.len(), epochs);
+///     Ok(w.value().flatten_all()?.to_vec1()?)
+/// }
+///
+/// let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+/// run(2, one.path())?;
+/// assert_eq!(run(5, one.path())?, run(5, other.path())?);
+/// # Ok::<(), sconce_train::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointConfig {
+    /// The folder, which belongs to one run; it is made if it isn't there.
+    pub folder: PathBuf,
+    /// Steps from one checkpoint to the next, within epochs; at the end of each epoch there is one in any case.
+    pub every: Option<u64>,
+    /// How many of the last are kept, at least 1.
+    pub keep: usize,
+    /// Keep the best epoch's too, as `best.safetensors`, by this figure.
+    pub best: Option<Watched>,
+    /// Go on from the last one, or start afresh where there is none. Without it a folder that has checkpoints is refused.
+    pub resume: bool,
+    /// Whether Ctrl-C and SIGTERM write a checkpoint after the step that is under way and end the run. A second one ends the
+    /// process at once.
+    pub signals: bool,
+}
+
+impl CheckpointConfig {
+    /// A checkpoint an epoch, of which the last two are kept; signals are heeded; a folder that has some is refused.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            every: None,
+            keep: 2,
+            best: None,
+            resume: false,
+            signals: true,
+        }
+    }
+}

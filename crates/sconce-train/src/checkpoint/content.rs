@@ -1,0 +1,161 @@
+//! What a checkpoint holds beside tensors.
+
+use crate::{EpochRecord, Error, Result, Scores};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Of the format; another one is refused.
+const VERSION: u32 = 1;
+
+/// What a checkpoint holds beside tensors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Content {
+    version: u32,
+    pub(crate) counts: Counts,
+    pub(crate) recipe: Recipe,
+    /// Of each generator, seed and position.
+    pub(crate) generators: BTreeMap<String, (u64, u64)>,
+    /// Sum, samples and steps of the epoch that is under way: the trainer's, then each turn's.
+    pub(crate) losses: Vec<(Number, usize, usize)>,
+    pub(crate) learning_rate: Number,
+    /// What the epoch took so far.
+    pub(crate) seconds: Number,
+    /// Of the best epoch so far, the figure, less being better.
+    pub(crate) best: Option<Number>,
+    /// Whether a callback wanted no more.
+    pub(crate) stopped: bool,
+    history: Vec<Epoch>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// The epoch, from 0.
+    pub(crate) epoch: usize,
+    /// Batches of the epoch that are done.
+    pub(crate) batch: usize,
+    /// Steps that are done since the run began.
+    pub(crate) step: u64,
+}
+
+/// What must be the same for a run to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    pub(crate) samples: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) shuffle: Option<u64>,
+    pub(crate) drop_last: bool,
+}
+
+/// A number to the bit; JSON has no words for NaN and the infinities.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub(crate) struct Number(pub(crate) f64);
+
+impl From<u64> for Number {
+    fn from(bits: u64) -> Self {
+        Self(f64::from_bits(bits))
+    }
+}
+
+impl From<Number> for u64 {
+    fn from(number: Number) -> Self {
+        number.0.to_bits()
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Epoch {
+    epoch: usize,
+    train_loss: Number,
+    turns: Vec<(String, Number)>,
+    validation: Option<(Number, Vec<(String, Number)>)>,
+    learning_rate: Number,
+    seconds: Number,
+}
+
+fn named(figures: &[(String, f64)]) -> Vec<(String, Number)> {
+    figures
+        .iter()
+        .map(|(name, value)| (name.clone(), Number(*value)))
+        .collect()
+}
+
+fn plain(figures: Vec<(String, Number)>) -> Vec<(String, f64)> {
+    figures.into_iter().map(|(name, value)| (name, value.0)).collect()
+}
+
+impl From<&EpochRecord> for Epoch {
+    fn from(record: &EpochRecord) -> Self {
+        let scores = |scores: &Scores| (Number(scores.loss), named(&scores.metrics));
+        Self {
+            epoch: record.epoch,
+            train_loss: Number(record.train_loss),
+            turns: named(&record.turns),
+            validation: record.validation.as_ref().map(scores),
+            learning_rate: Number(record.learning_rate),
+            seconds: Number(record.seconds),
+        }
+    }
+}
+
+impl From<Epoch> for EpochRecord {
+    fn from(epoch: Epoch) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            train_loss: epoch.train_loss.0,
+            turns: plain(epoch.turns),
+            validation: epoch.validation.map(|(loss, metrics)| Scores {
+                loss: loss.0,
+                metrics: plain(metrics),
+            }),
+            learning_rate: epoch.learning_rate.0,
+            seconds: epoch.seconds.0,
+        }
+    }
+}
+
+impl Content {
+    pub(crate) fn new(counts: Counts, recipe: Recipe, history: &[EpochRecord]) -> Self {
+        Self {
+            version: VERSION,
+            counts,
+            recipe,
+            generators: BTreeMap::new(),
+            losses: Vec::new(),
+            learning_rate: Number(f64::NAN),
+            seconds: Number(0.),
+            best: None,
+            stopped: false,
+            history: history.iter().map(Epoch::from).collect(),
+        }
+    }
+
+    pub(super) fn text(&self) -> Result<String> {
+        // Only numbers and strings, which JSON can say.
+        serde_json::to_string(self).map_err(|error| candle_core::Error::wrap(error).into())
+    }
+
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self> {
+        /// What every version has.
+        #[derive(Deserialize)]
+        struct Any {
+            version: u32,
+        }
+        let damaged = |error| Error::checkpoint(path, format!("damaged: {error}"));
+        let Any { version } = serde_json::from_str(text).map_err(damaged)?;
+        if version != VERSION {
+            let problem = format!("of format {version}, and this program reads {VERSION}");
+            return Err(Error::checkpoint(path, problem));
+        }
+        serde_json::from_str(text).map_err(damaged)
+    }
+
+    pub(crate) fn history(&mut self) -> Vec<EpochRecord> {
+        std::mem::take(&mut self.history)
+            .into_iter()
+            .map(EpochRecord::from)
+            .collect()
+    }
+}

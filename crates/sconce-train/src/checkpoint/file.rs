@@ -1,0 +1,116 @@
+//! One file: named tensors and a text, with a checksum over all of them.
+
+use crate::{Error, Result};
+use candle_core::Tensor;
+use safetensors::View;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The only key of the file's metadata, since several come in random order.
+const KEY: &str = "sconce";
+
+/// Tensors by name, each below the part of the run that it belongs to: `model/fc.weight`.
+#[derive(Debug, Default)]
+pub(crate) struct Parts(BTreeMap<String, Tensor>);
+
+impl Parts {
+    /// Adds a part's tensors, as they are now.
+    pub(crate) fn add(&mut self, part: &str, tensors: impl IntoIterator<Item = (String, Tensor)>) {
+        self.0.extend(
+            tensors
+                .into_iter()
+                .map(|(name, tensor)| (format!("{part}/{name}"), tensor)),
+        );
+    }
+
+    /// A part's tensors.
+    pub(crate) fn take(&mut self, part: &str) -> Vec<(String, Tensor)> {
+        let prefix = format!("{part}/");
+        let own: Vec<String> = (self.0.range(prefix.clone()..))
+            .map(|(name, _)| name)
+            .take_while(|name| name.starts_with(&prefix))
+            .cloned()
+            .collect();
+        own.into_iter()
+            .filter_map(|name| {
+                let tensor = self.0.remove(&name)?;
+                Some((name.get(prefix.len()..)?.to_string(), tensor))
+            })
+            .collect()
+    }
+
+    /// The part of a tensor that nobody took.
+    pub(crate) fn rest(&self) -> Option<&str> {
+        let (name, _) = self.0.first_key_value()?;
+        Some(name.split_once('/').map_or(name, |(part, _)| part))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    checksum: String,
+    content: Cow<'a, str>,
+}
+
+/// Puts a file in place, whole or not at all.
+pub(super) fn write(path: &Path, parts: &Parts, content: &str) -> Result<()> {
+    let mut contiguous = BTreeMap::new();
+    for (name, tensor) in &parts.0 {
+        contiguous.insert(name, tensor.contiguous()?);
+    }
+    let views = contiguous.iter().map(|(name, tensor)| {
+        let dtype = format!("{:?}", View::dtype(tensor));
+        (name.as_str(), dtype, tensor.dims(), View::data(tensor))
+    });
+    let sealed = Sealed {
+        checksum: checksum(content, views),
+        content: content.into(),
+    };
+    let text = serde_json::to_string(&sealed).map_err(|error| Error::checkpoint(path, error))?;
+    let tensors = contiguous.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    Ok(sconce_core::io::save_tensors(path, tensors, Some((KEY, &text)))?)
+}
+
+/// What [`write`] put there, if nothing of it has changed since.
+pub(super) fn read(path: &Path) -> Result<(Parts, String)> {
+    let bytes = std::fs::read(path).map_err(|error| Error::checkpoint(path, error))?;
+    let damaged = |what: &str| Error::checkpoint(path, format!("damaged: {what}"));
+    let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
+    let (_, header) =
+        safetensors::SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error.to_string()))?;
+    let text = header.metadata().as_ref().and_then(|all| all.get(KEY));
+    let text = text.ok_or_else(|| Error::checkpoint(path, "no checkpoint, but another safetensors file"))?;
+    let sealed: Sealed<'_> = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
+    let views: BTreeMap<String, safetensors::tensor::TensorView<'_>> = file.tensors().into_iter().collect();
+    let seen = views.iter().map(|(name, view)| {
+        let dtype = format!("{:?}", view.dtype());
+        (name.as_str(), dtype, view.shape(), Cow::Borrowed(view.data()))
+    });
+    if checksum(&sealed.content, seen) != sealed.checksum {
+        return Err(damaged("its checksum isn't that of its contents"));
+    }
+    let parts = Parts(sconce_core::io::load_tensors(path)?);
+    Ok((parts, sealed.content.into_owned()))
+}
+
+/// CRC-32 of the text and of each tensor's name, type, shape and bytes, with their lengths.
+fn checksum<'a>(
+    content: &str,
+    tensors: impl Iterator<Item = (&'a str, String, &'a [usize], Cow<'a, [u8]>)>,
+) -> String {
+    let mut crc = crc32fast::Hasher::new();
+    let mut piece = |bytes: &[u8]| {
+        crc.update(&(bytes.len() as u64).to_le_bytes());
+        crc.update(bytes);
+    };
+    piece(content.as_bytes());
+    for (name, dtype, shape, data) in tensors {
+        piece(name.as_bytes());
+        piece(dtype.as_bytes());
+        piece(format!("{shape:?}").as_bytes());
+        piece(&data);
+    }
+    format!("crc32:{:08x}", crc.finalize())
+}

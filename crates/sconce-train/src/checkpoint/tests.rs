@@ -1,0 +1,184 @@
+//! Damage, versions and what is kept.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use super::*;
+use candle_core::{DType, Device, Tensor};
+
+fn recipe() -> Recipe {
+    Recipe {
+        samples: 10,
+        batch_size: 2,
+        shuffle: Some(1),
+        drop_last: false,
+    }
+}
+
+/// A checkpoint of so many steps, whose tensor holds that number.
+fn write(folder: &Folder, step: u64) {
+    let counts = Counts {
+        epoch: 0,
+        batch: step as usize,
+        step,
+    };
+    let mut parts = Parts::default();
+    let value = Tensor::new(&[step as f64, f64::NAN], &Device::Cpu).unwrap();
+    parts.add("model", [("w".to_string(), value)]);
+    folder
+        .write(&parts, &Content::new(counts, recipe(), &[]))
+        .unwrap();
+}
+
+fn names(path: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The step of the newest whole one, and how often something was told on the way to it.
+fn newest(folder: &Folder) -> (Option<u64>, usize) {
+    let mut told = 0;
+    let found = folder.newest(|_| told += 1).unwrap();
+    let step = found.map(|(_, mut parts, content)| {
+        let w = &parts.take("model")[0];
+        assert_eq!((w.0.as_str(), w.1.dtype()), ("w", DType::F64));
+        assert_eq!(w.1.to_vec1::<f64>().unwrap()[0], content.counts.step as f64);
+        assert!(parts.rest().is_none());
+        content.counts.step
+    });
+    (step, told)
+}
+
+#[test]
+fn the_last_ones_are_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let cfg = CheckpointConfig {
+        keep: 2,
+        ..CheckpointConfig::new(place.path())
+    };
+    std::fs::write(place.path().join(".sconce-left"), "x").unwrap();
+    std::fs::write(place.path().join("notes.txt"), "x").unwrap();
+    let folder = Folder::open(&cfg).unwrap();
+    folder.expect_none().unwrap();
+    assert_eq!(newest(&folder), (None, 0));
+    for step in [5, 10, 15] {
+        write(&folder, step);
+    }
+    assert_eq!(
+        names(place.path()),
+        [
+            "notes.txt",
+            "step-0000000010.safetensors",
+            "step-0000000015.safetensors"
+        ]
+    );
+    assert_eq!(newest(&folder), (Some(15), 0));
+    let error = folder.expect_none().unwrap_err().to_string();
+    assert!(
+        error.contains("0000000015.safetensors: there from another run"),
+        "{error}"
+    );
+}
+
+#[test]
+fn equal_contents_give_equal_files() {
+    let place = tempfile::tempdir().unwrap();
+    let bytes = |sub: &str| {
+        let folder = Folder::open(&CheckpointConfig::new(place.path().join(sub))).unwrap();
+        write(&folder, 7);
+        std::fs::read(place.path().join(sub).join("step-0000000007.safetensors")).unwrap()
+    };
+    assert!(bytes("a") == bytes("b"));
+}
+
+/// Whichever byte of the newest is wrong, and wherever it is cut off, the one before it is used, and damage is never read.
+#[test]
+fn damage_is_seen() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    write(&folder, 1);
+    write(&folder, 2);
+    let path = place.path().join("step-0000000002.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    for i in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[i] ^= 1;
+        std::fs::write(&path, &damaged).unwrap();
+        assert_eq!(newest(&folder), (Some(1), 1), "byte {i}");
+        if i % 7 == 0 {
+            std::fs::write(&path, &whole[..i]).unwrap();
+            assert_eq!(newest(&folder), (Some(1), 1), "cut at {i}");
+        }
+    }
+    // The next one is older than the damaged one and stays; that goes.
+    std::fs::write(&path, &whole[..50]).unwrap();
+    std::fs::rename(&path, place.path().join("step-0000000009.safetensors")).unwrap();
+    write(&folder, 3);
+    assert_eq!(
+        names(place.path()),
+        ["step-0000000001.safetensors", "step-0000000003.safetensors"]
+    );
+}
+
+#[test]
+fn where_none_is_whole_that_is_an_error() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    std::fs::write(place.path().join("step-0000000001.safetensors"), "").unwrap();
+    std::fs::write(place.path().join("step-0000000002.safetensors"), "").unwrap();
+    let mut told = Vec::new();
+    let error = folder
+        .newest(|line| told.push(line.to_string()))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("step-0000000002.safetensors: damaged"), "{error}");
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn another_file_and_another_format_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("step-0000000001.safetensors");
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    let w = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+    sconce_core::io::save_tensors(&path, [("w", &w)], None).unwrap();
+    let error = folder.newest(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.contains("no checkpoint, but another safetensors file"),
+        "{error}"
+    );
+    let text = r#"{"version":99}"#;
+    file::write(&path, &Parts::default(), text).unwrap();
+    let error = folder.newest(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.contains("of format 99, and this program reads 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn counts_of_none_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let base = CheckpointConfig::new(place.path());
+    let none = CheckpointConfig {
+        keep: 0,
+        ..base.clone()
+    };
+    let never = CheckpointConfig {
+        every: Some(0),
+        ..base
+    };
+    for (cfg, field) in [(none, "keep"), (never, "every")] {
+        let error = Folder::open(&cfg).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            format!("CheckpointConfig: {field} is 0, expected at least 1")
+        );
+    }
+}

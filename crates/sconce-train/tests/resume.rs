@@ -1,0 +1,396 @@
+//! A run that was stopped and resumed ends with the bits of one that never was.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use sconce_core::candle_core::{DType, Device, Result as CandleResult, Tensor};
+use sconce_core::io::{Stage, watch_stages};
+use sconce_core::{Buffer, Generator, Init, Param, ParamStore, Parameters, buffer, no_grad, param};
+use sconce_data::TensorDataset;
+use sconce_optim::schedule::{CosineAnnealingLr, LinearLr, ReduceLrOnPlateauConfig};
+use sconce_optim::*;
+use sconce_train::*;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+const EPOCHS: usize = 3;
+const SAMPLES: usize = 22;
+const BATCH: usize = 4;
+/// The last batch of an epoch is smaller.
+const STEPS: u64 = 6;
+
+type Make = fn(&ParamStore) -> Box<dyn Optimize>;
+
+/// Every rule, under a name that a child process is told.
+const RULES: [(&str, Make); 14] = [
+    ("sgd", |s| {
+        let cfg = SgdConfig {
+            lr: 0.05,
+            momentum: 0.9,
+            ..SgdConfig::default()
+        };
+        Box::new(Sgd::new(&cfg, s).unwrap())
+    }),
+    ("adam", |s| {
+        let cfg = AdamConfig {
+            amsgrad: true,
+            ..AdamConfig::default()
+        };
+        Box::new(Adam::new(&cfg, s).unwrap())
+    }),
+    ("adamw", |s| Box::new(Adam::new(&AdamConfig::adamw(), s).unwrap())),
+    ("adagrad", |s| {
+        Box::new(Adagrad::new(&AdagradConfig::default(), s).unwrap())
+    }),
+    ("rmsprop", |s| {
+        let cfg = RmsPropConfig {
+            momentum: 0.5,
+            centered: true,
+            ..RmsPropConfig::default()
+        };
+        Box::new(RmsProp::new(&cfg, s).unwrap())
+    }),
+    ("adadelta", |s| {
+        Box::new(Adadelta::new(&AdadeltaConfig::default(), s).unwrap())
+    }),
+    ("adamax", |s| {
+        Box::new(Adamax::new(&AdamaxConfig::default(), s).unwrap())
+    }),
+    ("nadam", |s| {
+        Box::new(NAdam::new(&NAdamConfig::default(), s).unwrap())
+    }),
+    ("radam", |s| {
+        Box::new(RAdam::new(&RAdamConfig::default(), s).unwrap())
+    }),
+    ("rprop", |s| {
+        Box::new(Rprop::new(&RpropConfig::default(), s).unwrap())
+    }),
+    ("asgd", |s| {
+        Box::new(Asgd::new(&AsgdConfig::default(), s).unwrap())
+    }),
+    ("lion", |s| {
+        Box::new(Lion::new(&LionConfig::default(), s).unwrap())
+    }),
+    ("adafactor", |s| {
+        Box::new(Adafactor::new(&AdafactorConfig::default(), s).unwrap())
+    }),
+    ("muon", |s| {
+        Box::new(Muon::new(&MuonConfig::default(), s).unwrap())
+    }),
+];
+
+/// Noise, a matrix, tanh, another matrix, and a buffer that counts the training steps.
+struct Net {
+    first: Param,
+    second: Param,
+    steps: Buffer,
+    noise: Generator,
+}
+
+impl sconce_core::candle_core::ModuleT for Net {
+    fn forward_t(&self, x: &Tensor, train: bool) -> CandleResult<Tensor> {
+        let mut x = x.clone();
+        if train {
+            let mut noise = vec![0f64; x.elem_count()];
+            self.noise.fill_normal(&mut noise, 0., 0.1);
+            x = (&x + Tensor::from_vec(noise, x.dims(), &Device::Cpu)?.to_dtype(x.dtype())?)?;
+            self.steps.set(&(self.steps.tensor() + 1.)?)?;
+        }
+        x.matmul(&self.first.tensor())?
+            .tanh()?
+            .matmul(&self.second.tensor())
+    }
+}
+
+/// What is left of a run: tensors by name, and its history without times.
+type Left = (Vec<(String, Vec<u64>)>, Vec<EpochRecord>, End);
+
+fn run(rule: &str, folder: Option<CheckpointConfig>, stop: Option<u64>, wait: Duration) -> Result<Left> {
+    let generator = Generator::new(3);
+    let mut values = vec![0f64; SAMPLES * 4];
+    generator.fill_normal(&mut values, 0., 1.);
+    let x = Tensor::from_vec(values, (SAMPLES, 4), &Device::Cpu)?;
+    let data = TensorDataset::new(
+        &x.narrow(1, 0, 3)?.contiguous()?,
+        &x.narrow(1, 3, 1)?.contiguous()?,
+    )?;
+
+    let store = ParamStore::new(DType::F64, &Device::Cpu).seeded(1);
+    let (vb, init) = (store.builder(), Init::Normal { mean: 0., std: 0.5 });
+    let noise = Generator::new(9);
+    let net = Net {
+        first: param(&vb, (3, 5), "first", &init)?,
+        second: param(&vb, (5, 1), "second", &init)?,
+        steps: buffer(&vb, (), "steps", &Init::Const(0.), DType::F64)?,
+        noise: noise.clone(),
+    };
+    let (_, make) = RULES.iter().find(|(name, _)| *name == rule).unwrap();
+    let early = EarlyStopping::new(&EarlyStoppingConfig::new(2), &store);
+    let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+    let steps = AtomicU64::new(0);
+    let training_loss = |x: &Tensor, target: &Tensor| {
+        if Some(steps.fetch_add(1, Ordering::SeqCst)) == stop {
+            return Err(sconce_core::candle_core::Error::Msg("stopped".into()));
+        }
+        std::thread::sleep(wait);
+        loss(
+            &sconce_core::candle_core::ModuleT::forward_t(&net, x, true)?,
+            target,
+        )
+    };
+    let mut trainer = Trainer::new(
+        |x: &Tensor| no_grad(|| sconce_core::candle_core::ModuleT::forward_t(&net, x, false)),
+        &store,
+        make(&store),
+        loss,
+    )
+    .with_training_loss(training_loss)
+    .with_generator("noise", &noise)
+    .with_scheduler(
+        LinearLr {
+            total_iters: 8,
+            ..LinearLr::default()
+        },
+        Every::Batch,
+    )?
+    .with_scheduler(CosineAnnealingLr::new(4), Every::Epoch)?
+    .with_plateau(&ReduceLrOnPlateauConfig {
+        patience: 0,
+        ..ReduceLrOnPlateauConfig::default()
+    })?
+    .with_callback(early);
+    let cfg = FitConfig {
+        shuffle: Some(5),
+        validation: Validation::Set(&data),
+        progress: Progress::Quiet,
+        checkpoints: folder,
+        ..FitConfig::new(EPOCHS, BATCH)
+    };
+    let history = trainer.fit(&data, &cfg)?;
+    drop(trainer);
+    let bits = |var: &Tensor| -> Result<Vec<u64>> {
+        let values = var.flatten_all()?.to_vec1::<f64>()?;
+        Ok(values.into_iter().map(f64::to_bits).collect())
+    };
+    let all = store.named_tensors().into_iter();
+    let all = all
+        .map(|(name, var)| Ok((name, bits(&var)?)))
+        .collect::<Result<_>>()?;
+    let mut epochs = history.epochs;
+    for epoch in &mut epochs {
+        epoch.seconds = 0.;
+    }
+    Ok((all, epochs, history.end))
+}
+
+fn resuming(folder: &Path) -> CheckpointConfig {
+    CheckpointConfig {
+        every: Some(1),
+        resume: true,
+        signals: false,
+        ..CheckpointConfig::new(folder)
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_same_bits_for_every_rule() {
+    for (rule, _) in RULES {
+        let whole = run(rule, None, None, Duration::ZERO).unwrap();
+        // In mid-epoch, at an epoch's end, and in its first step.
+        for stop in [1, 4, STEPS, STEPS + 2, 2 * STEPS + 5] {
+            let place = tempfile::tempdir().unwrap();
+            let error = run(rule, Some(resuming(place.path())), Some(stop), Duration::ZERO);
+            assert!(error.unwrap_err().to_string().contains("stopped"));
+            let resumed = run(rule, Some(resuming(place.path())), None, Duration::ZERO).unwrap();
+            assert_eq!(resumed, whole, "{rule}, stopped at step {stop}");
+        }
+    }
+}
+
+#[test]
+fn checkpoints_change_nothing_and_a_finished_run_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let whole = run("adam", None, None, Duration::ZERO).unwrap();
+    assert_eq!(
+        run("adam", Some(resuming(place.path())), None, Duration::ZERO).unwrap(),
+        whole
+    );
+    // There is nothing left to do.
+    assert_eq!(
+        run("adam", Some(resuming(place.path())), Some(0), Duration::ZERO).unwrap(),
+        whole
+    );
+    let error = run(
+        "adam",
+        Some(CheckpointConfig {
+            resume: false,
+            ..resuming(place.path())
+        }),
+        None,
+        Duration::ZERO,
+    );
+    assert!(error.unwrap_err().to_string().contains("there from another run"));
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    run("adam", Some(resuming(place.path())), None, Duration::ZERO).unwrap();
+    let before = std::fs::read_dir(place.path()).unwrap().count();
+    let error = run("sgd", Some(resuming(place.path())), None, Duration::ZERO)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("0000000018.safetensors: first.momentum_buffer (Sgd): state is missing"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), before);
+}
+
+const CHILD: &str = "SCONCE_TEST_RESUME_CHILD";
+const STAGE: &str = "SCONCE_TEST_RESUME_STAGE";
+
+/// What a child process does: the run, until it is done or killed.
+#[test]
+fn child() {
+    let Ok(folder) = std::env::var(CHILD) else { return };
+    if std::env::var(STAGE).is_ok() {
+        watch_stages(|stage| {
+            let (wanted, count) = std::env::var(STAGE)
+                .ok()
+                .and_then(|text| {
+                    let (stage, count) = text.split_once(':')?;
+                    Some((stage.to_string(), count.parse::<u64>().ok()?))
+                })
+                .unwrap();
+            static SEEN: AtomicU64 = AtomicU64::new(0);
+            if format!("{stage:?}") == wanted && SEEN.fetch_add(1, Ordering::SeqCst) == count {
+                std::process::abort();
+            }
+        });
+    }
+    run(
+        "adamw",
+        Some(resuming(Path::new(&folder))),
+        None,
+        Duration::from_millis(3),
+    )
+    .unwrap();
+}
+
+fn spawn(folder: &Path, stage: Option<(Stage, u64)>) -> std::process::Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "child", "--nocapture"])
+        .env(CHILD, folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some((stage, count)) = stage {
+        command.env(STAGE, format!("{stage:?}:{count}"));
+    }
+    command.spawn().unwrap()
+}
+
+fn check_resumes(folder: &Path, whole: &Left, what: &str) {
+    let resumed = run("adamw", Some(resuming(folder)), None, Duration::ZERO).unwrap();
+    assert_eq!(&resumed, whole, "{what}");
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_with_the_same_bits() {
+    let whole = run("adamw", None, None, Duration::ZERO).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let draws = Generator::new(17);
+    let mut killed = 0;
+    for i in 0..20 {
+        let folder = place.path().join(i.to_string());
+        let mut child = spawn(&folder, None);
+        let mut wait = [0f64; 1];
+        draws.fill_uniform(&mut wait, 0., 120.);
+        std::thread::sleep(Duration::from_micros((wait[0] * 1000.) as u64));
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        check_resumes(&folder, &whole, &format!("killed after {} ms", wait[0]));
+    }
+    println!("{killed} of 20 were under way when they were killed");
+}
+
+#[test]
+fn at_every_stage_of_a_write_there_is_a_whole_checkpoint() {
+    let whole = run("adamw", None, None, Duration::ZERO).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    for stage in [Stage::Created, Stage::Written, Stage::Synced, Stage::Renamed] {
+        for count in [0, 1, 5, 6, 7, 12] {
+            let folder = place.path().join(format!("{stage:?}-{count}"));
+            let status = spawn(&folder, Some((stage, count))).wait().unwrap();
+            assert!(!status.success(), "{stage:?} {count}");
+            check_resumes(&folder, &whole, &format!("ended at {stage:?} of write {count}"));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_run_with_a_checkpoint() {
+    let place = tempfile::tempdir().unwrap();
+    let whole = run("adamw", None, None, Duration::ZERO).unwrap();
+    let cfg = CheckpointConfig {
+        every: None,
+        signals: true,
+        ..resuming(place.path())
+    };
+    let asks = std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_millis(60));
+        let id = std::process::id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    });
+    let (_, epochs, end) = run("adamw", Some(cfg.clone()), None, Duration::from_millis(20)).unwrap();
+    asks.join().unwrap();
+    assert_eq!(end, End::Interrupted);
+    assert!(epochs.len() < EPOCHS);
+    assert_eq!(run("adamw", Some(cfg), None, Duration::ZERO).unwrap(), whole);
+}
+
+/// A callback that stops the run has stopped it for good.
+#[test]
+fn what_a_callback_stopped_stays_stopped() {
+    let place = tempfile::tempdir().unwrap();
+    let once = || {
+        let x = Tensor::ones((4, 1), DType::F64, &Device::Cpu).unwrap();
+        let data = TensorDataset::new(&x, &x).unwrap();
+        let store = ParamStore::new(DType::F64, &Device::Cpu);
+        let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.)).unwrap();
+        let sgd = Sgd::new(&SgdConfig::default(), &store).unwrap();
+        let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+        let mut trainer = Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, Box::new(sgd), loss)
+            .with_callback(|_: &EpochRecord| Ok(ControlFlow::Break(())));
+        let cfg = FitConfig {
+            progress: Progress::Quiet,
+            checkpoints: Some(resuming(place.path())),
+            ..FitConfig::new(5, 4)
+        };
+        let history = trainer.fit(&data, &cfg).unwrap();
+        drop(trainer);
+        (
+            history.epochs.len(),
+            history.end,
+            w.value().flatten_all().unwrap().to_vec1::<f64>().unwrap(),
+        )
+    };
+    let first = once();
+    assert_eq!((first.0, first.1), (1, End::Stopped));
+    assert_eq!(once(), first);
+}
