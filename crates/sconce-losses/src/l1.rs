@@ -88,4 +88,15 @@ mod tests {
         let gradient = losses.sum_all().unwrap().backward().unwrap().remove(&x).unwrap();
         assert_eq!(gradient.to_vec1::<f64>().unwrap()[..4], [0., -1., 0., 1.]);
     }
+
+    #[test]
+    fn where_both_are_equal_there_is_no_slope() {
+        let y = Tensor::new(&[1f64, 0.], &Device::Cpu).unwrap();
+        for loss in [l1, composite] {
+            let x = Var::new(&[1f64, 2.], &Device::Cpu).unwrap();
+            let loss = loss(&x, &y, Reduction::Sum).unwrap();
+            let slope = loss.backward().unwrap().remove(&x).unwrap();
+            assert_eq!(slope.to_vec1::<f64>().unwrap(), [0., 1.]);
+        }
+    }
 }

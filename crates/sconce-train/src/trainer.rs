@@ -303,7 +303,7 @@ impl<'a> Trainer<'a> {
         for callback in &mut self.callbacks {
             callback.on_fit_start()?;
         }
-        let result = Run::begin(self, cfg, &loader, &report).and_then(|run| run.to_the_end(validation));
+        let result = Run::begin(self, cfg, &loader, &report).and_then(|run| run.finish(validation));
         // The end is the end, also of a run that failed.
         let ends: Vec<Result<()>> = self
             .callbacks

@@ -11,32 +11,9 @@ use sconce_optim::{
 };
 use serde_json::Value;
 
-/// A rule, and the part of its type's own interface that saves and takes up a state.
-pub(crate) trait Resumed: Optimize {
-    fn state(&self) -> CoreResult<Vec<(String, Tensor)>>;
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> CoreResult<()>;
-}
-
-macro_rules! resumed {
-    ($($rule:ident),*) => {
-        $(impl Resumed for $rule {
-            fn state(&self) -> CoreResult<Vec<(String, Tensor)>> {
-                self.state()
-            }
-
-            fn load_state(&mut self, state: &[(String, Tensor)]) -> CoreResult<()> {
-                self.load_state(state)
-            }
-        })*
-    };
-}
-resumed!(
-    Sgd, Adam, Adagrad, RmsProp, Adadelta, Adamax, NAdam, RAdam, Rprop, Asgd, Lion, Adafactor, Muon
-);
-
 /// The two kinds of optimiser.
 pub(crate) enum Rule {
-    Optimize(Box<dyn Resumed>),
+    Optimize(Box<dyn Optimize>),
     Minimize(Box<Lbfgs>),
 }
 
@@ -77,7 +54,7 @@ macro_rules! read {
 
 /// The rule that a configuration names, or what of it is none.
 pub(crate) fn rule(config: &Value, store: &ParamStore) -> Result<Rule, String> {
-    fn made<R: Resumed + 'static>(rule: CoreResult<R>) -> Result<Rule, String> {
+    fn made<R: Optimize + 'static>(rule: CoreResult<R>) -> Result<Rule, String> {
         Ok(Rule::Optimize(Box::new(rule.map_err(|e| e.to_string())?)))
     }
     let options = &Options::new(config);

@@ -28,12 +28,6 @@ use sconce_testkit::property::check_same_bits;
 
 type State = Vec<(String, Tensor)>;
 
-/// A rule with the view of its state that its type alone has.
-trait Rule: Optimize {
-    fn state(&self) -> Result<State>;
-    fn load_state(&mut self, state: &State) -> Result<()>;
-}
-
 const SGD: SgdConfig = SgdConfig {
     lr: 0.05,
     momentum: 0.,
@@ -138,14 +132,14 @@ macro_rules! each_rule {
         }
 
         impl Config {
-            fn try_rule<P: Parameters>(&self, parameters: &P) -> Result<Box<dyn Rule>> {
+            fn try_rule<P: Parameters>(&self, parameters: &P) -> Result<Box<dyn Optimize>> {
                 Ok(match self {
                     $(Self::$rule(cfg) => Box::new($rule::new(cfg, parameters)?)),*
                 })
             }
 
             /// The same with all parameters in a group of their own.
-            fn grouped<P: Parameters>(&self, parameters: &P) -> Box<dyn Rule> {
+            fn grouped<P: Parameters>(&self, parameters: &P) -> Box<dyn Optimize> {
                 match self {
                     $(Self::$rule(cfg) => {
                         let rule = $rule::new(cfg, parameters).unwrap();
@@ -160,16 +154,6 @@ macro_rules! each_rule {
                 }
             }
         }
-
-        $(impl Rule for $rule {
-            fn state(&self) -> Result<State> {
-                self.state()
-            }
-
-            fn load_state(&mut self, state: &State) -> Result<()> {
-                self.load_state(state)
-            }
-        })*
     };
 }
 each_rule!(
@@ -180,7 +164,7 @@ each_rule!(
 );
 
 impl Config {
-    fn rule<P: Parameters>(&self, parameters: &P) -> Box<dyn Rule> {
+    fn rule<P: Parameters>(&self, parameters: &P) -> Box<dyn Optimize> {
         self.try_rule(parameters).unwrap()
     }
 }

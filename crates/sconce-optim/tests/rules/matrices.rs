@@ -16,17 +16,7 @@ const MUON: MuonConfig = MuonConfig {
     maximize: false,
 };
 
-impl Rule for Muon {
-    fn state(&self) -> Result<State> {
-        self.state()
-    }
-
-    fn load_state(&mut self, state: &State) -> Result<()> {
-        self.load_state(state)
-    }
-}
-
-type Make = fn(&ParamStore) -> Box<dyn Rule>;
+type Make = fn(&ParamStore) -> Box<dyn Optimize>;
 /// The names of the state, and their shapes for the tall matrix.
 type Kept = &'static [(&'static str, [usize; 2])];
 

@@ -10,7 +10,7 @@ fn ones(store: &ParamStore) -> Gradients {
 }
 
 /// Where a parameter that starts at 0 is after each step, taken with these momenta.
-fn positions<R: Rule>(make: impl Fn(&ParamStore) -> R, momenta: [f64; 4], dtype: DType) -> [f64; 4] {
+fn positions<R: Optimize>(make: impl Fn(&ParamStore) -> R, momenta: [f64; 4], dtype: DType) -> [f64; 4] {
     let store = ParamStore::new(dtype, &Device::Cpu);
     let w = param(&store.builder(), 70, "w", &Init::Const(0.)).unwrap();
     let mut rule = make(&store);

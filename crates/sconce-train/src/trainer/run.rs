@@ -83,7 +83,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Trains until all epochs are done, a callback wants no more or a signal comes.
-    pub(super) fn to_the_end(mut self, validation: Option<&dyn Dataset>) -> Result<History> {
+    pub(super) fn finish(mut self, validation: Option<&dyn Dataset>) -> Result<History> {
         while self.end == End::Completed && self.counts.epoch < self.cfg.epochs {
             if self.train_epoch()?.is_break() {
                 self.end = End::Interrupted;

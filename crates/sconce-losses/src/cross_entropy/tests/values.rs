@@ -142,3 +142,16 @@ fn half_precision_with_probabilities_of_many_classes() {
         compare("loss", &loss, &expected, Bound { rtol: 1e-2, atol: 0. }).unwrap();
     }
 }
+
+/// What the sum of exponentials would overflow for, by the way of candle's operations.
+#[test]
+fn large_logits_with_probabilities() {
+    let x = Tensor::new(&[[1e4f64, -1e4, 9_999.], [-1e4, -2e4, -1.1e4]], &Device::Cpu).unwrap();
+    let classes = Tensor::new(&[2i64, 0], &Device::Cpu).unwrap();
+    let one_hot = Tensor::new(&[[0f64, 0., 1.], [1., 0., 0.]], &Device::Cpu).unwrap();
+    let expected = cross_entropy(&x, &classes, Reduction::None).unwrap();
+    let loss = cross_entropy(&x, &one_hot, Reduction::None).unwrap();
+    compare("loss", &loss, &expected, Bound::F64).unwrap();
+    let first = expected.to_vec1::<f64>().unwrap()[0];
+    assert!((first - (1. + (-1f64).exp().ln_1p())).abs() < 1e-10, "{first}");
+}
