@@ -46,6 +46,8 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
             Tensor::stack(&counts, 0)?
         }
         "pad_sequence" => {
+            // The sequences themselves have both.
+            setting.ignore(&["dtype", "rest"]);
             let count = setting.sizes("lengths")?.len();
             let sequences = (0..count).map(|k| setting.tensor(&format!("in.{k}")));
             let sequences = sequences.collect::<Result<Vec<_>, _>>()?;
