@@ -33,7 +33,8 @@ impl Default for RpropConfig {
 ///
 /// g ← ±∂L/∂θ, s ← clamp(s·η⁺ where g·p > 0, s·η⁻ where g·p < 0, s elsewhere); g ← 0 where g·p < 0; θ ← θ − s·sign(g), p ← g.
 ///
-/// A learning rate that is set later has no effect on parameters that have taken a step, as in PyTorch.
+/// A learning rate that is set later has no effect on parameters that have taken a step, as in PyTorch. A gradient that is
+/// NaN makes its parameter so; PyTorch passes over it in silence.
 ///
 /// # Parameters
 /// State, of the parameter's shape: `prev` (p), `step_size` (s); `step`.

@@ -75,7 +75,7 @@ fn composite_values<R: Rule>(rule: &R, var: &Var) -> Vec<Tensor> {
         .collect()
 }
 
-/// By either path a gradient that isn't a number makes the parameter none, where PyTorch's rules by sign freeze it in silence.
+/// By either path a gradient that isn't a number makes the parameter none, where PyTorch's rules by sign pass over it in silence.
 #[track_caller]
 pub(crate) fn assert_nan_shows<R: Rule>(rule: &R) {
     for dtype in [DType::F32, DType::F64, DType::BF16] {
