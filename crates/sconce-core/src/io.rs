@@ -260,8 +260,19 @@ pub fn metadata(path: impl AsRef<Path>, key: &str) -> Result<Option<String>> {
 /// The file can't be read, is truncated, contradicts itself, or holds a dtype that candle lacks.
 pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|error| file_error(path, error))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, error))?;
+    tensors_of(
+        path,
+        &std::fs::read(path).map_err(|error| file_error(path, error))?,
+    )
+}
+
+/// [`load_tensors`] of a file's bytes, for those who look at more of it; `path` is for errors.
+///
+/// # Errors
+/// The bytes are truncated, contradict themselves, or hold a dtype that candle lacks.
+pub fn tensors_of(path: impl AsRef<Path>, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
+    let path = path.as_ref();
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(path, error))?;
     file.iter()
         .map(|(name, view)| {
             let dtype = DType::try_from(view.dtype()).map_err(|_| {

@@ -91,7 +91,8 @@ pub(super) fn read(path: &Path) -> Result<(Parts, String)> {
     if checksum(&sealed.content, seen) != sealed.checksum {
         return Err(damaged("its checksum isn't that of its contents"));
     }
-    let parts = Parts(sconce_core::io::load_tensors(path)?);
+    // Of the very bytes that were checked.
+    let parts = Parts(sconce_core::io::tensors_of(path, &bytes)?);
     Ok((parts, sealed.content.into_owned()))
 }
 
