@@ -394,3 +394,47 @@ fn what_a_callback_stopped_stays_stopped() {
     assert_eq!((first.0, first.1), (1, End::Stopped));
     assert_eq!(once(), first);
 }
+
+/// Of a run whose validation loss goes down, then up, then down less: the second epoch is the best, also if it is resumed.
+#[test]
+fn the_best_epochs_checkpoint_is_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let x = Tensor::ones((4, 1), DType::F64, &Device::Cpu).unwrap();
+    let data = TensorDataset::new(&x, &x).unwrap();
+    let run = |epochs: usize| {
+        let store = ParamStore::new(DType::F64, &Device::Cpu);
+        let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.)).unwrap();
+        let sgd = Sgd::new(&SgdConfig::default(), &store).unwrap();
+        let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+        // (w − 1)² is 0.36, 0.04, 0.64, 0.09.
+        let rate = |at: &Position| {
+            let ws = [0., 0.4, 0.8, 1.8, 1.3];
+            let (from, to) = (ws[at.epoch], ws[at.epoch + 1]);
+            (to - from) / (2. * (1. - from))
+        };
+        let mut trainer =
+            Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, Box::new(sgd), loss).with_schedule(rate);
+        let cfg = FitConfig {
+            progress: Progress::Quiet,
+            validation: Validation::Set(&data),
+            checkpoints: Some(CheckpointConfig {
+                best: Some(Watched::ValidationLoss),
+                ..resuming(place.path())
+            }),
+            ..FitConfig::new(epochs, 4)
+        };
+        trainer.fit(&data, &cfg).unwrap();
+    };
+    let best = || {
+        let file = sconce_core::io::load_tensors(place.path().join("best.safetensors")).unwrap();
+        file["model/w"].flatten_all().unwrap().to_vec1::<f64>().unwrap()[0]
+    };
+    run(1);
+    assert!((best() - 0.4).abs() < 1e-12);
+    run(2);
+    assert!((best() - 0.8).abs() < 1e-12);
+    for epochs in [3, 4] {
+        run(epochs);
+        assert!((best() - 0.8).abs() < 1e-12, "{epochs}");
+    }
+}

@@ -115,36 +115,24 @@ impl Run<'_, '_> {
     /// An error unless the checkpoint is that of such a run.
     fn check(&self, content: &Content) -> Result<(), String> {
         let (was, is) = (&content.recipe, &self.recipe());
-        let differs = |what: &str, was: String, is: String| {
-            format!("is of a run with {what} {was}, and this one has {is}")
-        };
-        if was.samples != is.samples {
-            return Err(differs(
-                "samples",
-                was.samples.to_string(),
-                is.samples.to_string(),
-            ));
-        }
-        if was.batch_size != is.batch_size {
-            return Err(differs(
+        let turns = |losses: usize| losses.saturating_sub(1).to_string();
+        let pairs = [
+            ("samples", was.samples.to_string(), is.samples.to_string()),
+            (
                 "batch_size",
                 was.batch_size.to_string(),
                 is.batch_size.to_string(),
-            ));
-        }
-        if was.shuffle != is.shuffle {
-            return Err(differs(
+            ),
+            (
                 "shuffle",
                 format!("{:?}", was.shuffle),
                 format!("{:?}", is.shuffle),
-            ));
-        }
-        if was.drop_last != is.drop_last {
-            return Err(differs(
-                "drop_last",
-                was.drop_last.to_string(),
-                is.drop_last.to_string(),
-            ));
+            ),
+            ("drop_last", was.drop_last.to_string(), is.drop_last.to_string()),
+            ("turns", turns(content.losses.len()), turns(self.losses.len())),
+        ];
+        if let Some((what, was, is)) = pairs.iter().find(|(_, was, is)| was != is) {
+            return Err(format!("is of a run with {what} {was}, and this one has {is}"));
         }
         let own: Vec<String> = self.generators().into_iter().map(|(name, _)| name).collect();
         if let Some(name) = own.iter().find(|name| !content.generators.contains_key(*name)) {
@@ -152,14 +140,6 @@ impl Run<'_, '_> {
         }
         if let Some(name) = content.generators.keys().find(|name| !own.contains(name)) {
             return Err(other("has", &format!("generator {name}")));
-        }
-        if content.losses.len() != self.losses.len() {
-            let turns = |losses: usize| losses.saturating_sub(1).to_string();
-            return Err(differs(
-                "turns",
-                turns(content.losses.len()),
-                turns(self.losses.len()),
-            ));
         }
         Ok(())
     }
