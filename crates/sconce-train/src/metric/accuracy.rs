@@ -1,8 +1,7 @@
 //! Accuracy.
 
-use super::{Accumulator, Metric, state};
+use super::{Accumulator, Metric, inputs, state};
 use candle_core::{DType, Result, Tensor};
-use sconce_core::Error;
 
 const NAME: &str = "accuracy";
 
@@ -40,14 +39,8 @@ struct Count {
 
 impl Accumulator for Count {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
-        if output.rank() < 2 {
-            return Err(Error::shape(NAME, "output", "[batch, classes, *positions]", output.dims()).into());
-        }
+        inputs::classes(NAME, output, target)?;
         let predicted = output.argmax(1)?;
-        if predicted.dims() != target.dims() {
-            let expected = format!("{:?}, one class for each output", predicted.dims());
-            return Err(Error::shape(NAME, "target", expected, target.dims()).into());
-        }
         let values = |classes: &Tensor| classes.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>();
         let (predicted, target) = (values(&predicted)?, values(target)?);
         self.all += target.len() as u64;
@@ -75,6 +68,7 @@ impl Accumulator for Count {
 mod tests {
     use super::*;
     use candle_core::Device;
+    use sconce_core::Error;
 
     #[test]
     fn positions_count_one_by_one() {

@@ -1,6 +1,6 @@
 //! Intersection over union.
 
-use super::{Accumulator, Metric, state};
+use super::{Accumulator, Metric, inputs, state};
 use candle_core::{DType, Result, Tensor};
 use sconce_core::Error;
 
@@ -59,17 +59,8 @@ impl Regions {
 
 impl Accumulator for Regions {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
-        let classes = match output.dims() {
-            &[_, classes, ..] if classes > 0 => classes,
-            dims => {
-                return Err(Error::shape(NAME, "output", "[batch, classes ≥ 1, *positions]", dims).into());
-            }
-        };
+        let classes = inputs::classes(NAME, output, target)?;
         let predicted = output.argmax(1)?;
-        if predicted.dims() != target.dims() {
-            let expected = format!("{:?}, one class for each output", predicted.dims());
-            return Err(Error::shape(NAME, "target", expected, target.dims()).into());
-        }
         self.classes
             .resize(classes.max(self.classes.len()), Counts::default());
         let values = |classes: &Tensor| classes.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>();
