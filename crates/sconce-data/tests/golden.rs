@@ -1,6 +1,11 @@
 //! What data loading shares with PyTorch and scikit-learn, against theirs.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // helpers of tests
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{DType, Device, Tensor};
 use sconce_data::{Dataset, Distributed, Padded, Sampler, Sequential, TensorDataset};

@@ -1,6 +1,11 @@
 //! Laws of samplers, splits and loaders.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // helpers of tests
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;

@@ -1,6 +1,11 @@
 //! Worker threads: the same batches for any number of them, errors once, and no thread left behind.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // helpers of tests
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use candle_core::{DType, Device, Result, Tensor};
 use sconce_data::{
