@@ -2,7 +2,7 @@
 
 // The crate's own test reads the same configurations.
 #[path = "../../../crates/sconce-optim/tests/aids/make.rs"]
-mod make;
+pub(super) mod make;
 
 use sconce::core::candle_core::{DType, Device, Tensor};
 use sconce::core::{Init, ParamStore, param};

@@ -171,14 +171,6 @@ impl<'a> Setting<'a> {
         self.typed(key, "a name", Value::as_str)
     }
 
-    /// A pair of numbers, if it is given.
-    pub(super) fn optional_numbers(&self, key: &str) -> Result<Option<(f64, f64)>, Stop> {
-        self.typed(key, "two numbers", |value| match value.as_array()?.as_slice() {
-            [a, b] => Some((a.as_f64()?, b.as_f64()?)),
-            _ => None,
-        })
-    }
-
     /// The tensor of this whole name, in the run's precision if it is of floating point.
     pub(super) fn tensor(&self, name: &str) -> Result<Tensor, Stop> {
         self.read.borrow_mut().insert(name.to_owned());

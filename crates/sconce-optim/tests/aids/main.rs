@@ -12,6 +12,7 @@ mod trajectories;
 
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Gradients, Init, ParamStore, Parameters, param};
+use sconce_optim as optim;
 use sconce_optim::schedule::{self, ReduceLrOnPlateau, Scheduler};
 use sconce_optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, ClipGradNormConfig, Ema, EmaConfig, Optimize, Sgd, SgdConfig,

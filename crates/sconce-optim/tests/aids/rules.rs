@@ -1,9 +1,8 @@
 //! A rule from its configuration. What this leaves out has our default, which is to be PyTorch's.
 
+use super::ParamStore;
 use super::make::Options;
-use candle_core::Tensor;
-use sconce_core::{ParamStore, Result as CoreResult};
-use sconce_optim::{
+use super::optim::{
     Adadelta, AdadeltaConfig, Adafactor, AdafactorConfig, Adagrad, AdagradConfig, Adam, AdamConfig, Adamax,
     AdamaxConfig, Asgd, AsgdConfig, Lbfgs, LbfgsConfig, LineSearch, Lion, LionConfig, Muon, MuonAdjust,
     MuonConfig, NAdam, NAdamConfig, Optimize, RAdam, RAdamConfig, RmsProp, RmsPropConfig, Rprop, RpropConfig,
@@ -15,15 +14,6 @@ use serde_json::Value;
 pub(crate) enum Rule {
     Optimize(Box<dyn Optimize>),
     Minimize(Box<Lbfgs>),
-}
-
-impl Rule {
-    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
-        match self {
-            Self::Optimize(rule) => rule.state().unwrap(),
-            Self::Minimize(rule) => rule.state().unwrap(),
-        }
-    }
 }
 
 /// Beside those that schedules have.
@@ -54,7 +44,7 @@ macro_rules! read {
 
 /// The rule that a configuration names, or what of it is none.
 pub(crate) fn rule(config: &Value, store: &ParamStore) -> Result<Rule, String> {
-    fn made<R: Optimize + 'static>(rule: CoreResult<R>) -> Result<Rule, String> {
+    fn made<R: Optimize + 'static>(rule: Result<R, impl ToString>) -> Result<Rule, String> {
         Ok(Rule::Optimize(Box::new(rule.map_err(|e| e.to_string())?)))
     }
     let options = &Options::new(config);
