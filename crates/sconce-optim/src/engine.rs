@@ -23,6 +23,8 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct Engine<R> {
     /// A set of options for each group; the first is that of all parameters that no other group took.
     groups: Vec<R>,
+    /// The names that each group after the first was made for.
+    globs: Vec<NameGlob>,
     slots: Vec<Slot>,
     index: HashMap<String, usize>,
     /// Whether the parameters' names are their own, not their numbers.
@@ -61,6 +63,7 @@ impl<R: Rule> Engine<R> {
         rule.check()?;
         let mut engine = Self {
             groups: vec![rule],
+            globs: Vec::new(),
             slots: Vec::new(),
             index: HashMap::new(),
             named,
@@ -71,15 +74,16 @@ impl<R: Rule> Engine<R> {
         Ok(engine)
     }
 
-    /// Adds what isn't known by name yet to the first group.
+    /// Adds what isn't known by name yet, to the group that its name would have put it into had it been there.
     fn take(&mut self, parameters: Vec<(String, Var)>) {
         for (name, var) in parameters {
             if !self.index.contains_key(&name) {
+                let group = self.globs.iter().rposition(|glob| glob.matches(&name));
                 self.index.insert(name.clone(), self.slots.len());
                 self.slots.push(Slot {
                     name,
                     var,
-                    group: 0,
+                    group: group.map_or(0, |group| group + 1),
                     state: None,
                 });
             }
@@ -146,6 +150,7 @@ impl<R: Rule> Engine<R> {
             }
         }
         self.groups.push(rule);
+        self.globs.push(glob);
         Ok(())
     }
 

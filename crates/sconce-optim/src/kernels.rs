@@ -105,19 +105,30 @@ trait Step<V, const N: usize> {
 struct SlopeLanes<V> {
     sign: V,
     weight_decay: V,
+    /// How far from 0 a parameter counts: 0 where it doesn't decay, so that an infinite one adds 0 and not NaN.
+    limit: V,
+    limit_below: V,
 }
 
 impl<V: Vector> SlopeLanes<V> {
     #[inline(always)]
     fn new(slope: Slope, spread: impl Fn(f64) -> V) -> Self {
+        let limit = if slope.weight_decay == 0. {
+            0.
+        } else {
+            f64::INFINITY
+        };
         Self {
             sign: spread(slope.sign),
             weight_decay: spread(slope.weight_decay),
+            limit: spread(limit),
+            limit_below: spread(-limit),
         }
     }
 
     #[inline(always)]
     fn at(&self, p: V, g: V) -> V {
+        let p = p.min(self.limit).max(self.limit_below);
         p.mul_add(self.weight_decay, g * self.sign)
     }
 }

@@ -23,7 +23,9 @@ pub trait Optimize {
     ///
     /// # Errors
     /// A gradient of another shape or element type than its parameter's, or for a parameter that the optimiser wasn't made
-    /// with; an option that is out of range. Then nothing was changed.
+    /// with; an option that is out of range. Then nothing was changed. Should the device itself fail, such as for want of
+    /// memory, the parameters before that one have been changed: what doesn't run on kernels of our own goes parameter by
+    /// parameter, since holding all new values until the end would double the memory.
     fn step(&mut self, gradients: &Gradients) -> Result<()>;
 
     /// The factor on each step, for each group of parameters, in the order in which the groups were added.

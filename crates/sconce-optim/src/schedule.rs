@@ -8,6 +8,10 @@
 //! PyTorch computes most of them from one step to the next, not from the first: a rate that something else changed
 //! meanwhile is changed on from there. So do these, with the same operations in the same order.
 //!
+//! One thing differs on purpose. [`OneCycleLr`] and [`SwaLr`] have rates of their own, which PyTorch keeps in the optimiser's
+//! groups: there the second of two such schedules, in a sequence or a chain, overwrites the first one's. Here each goes to its
+//! own. [`CyclicLr`] computes its rates from its bounds alone; in a chain it undoes what those before it gave.
+//!
 //! ```
 //! use sconce_core::candle_core::{DType, Device};
 //! use sconce_core::{Init, ParamStore, backward, param};

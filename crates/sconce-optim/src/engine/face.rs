@@ -40,8 +40,8 @@ macro_rules! optimizer {
                 self.0.groups()
             }
 
-            /// Takes on the parameters of a store that this rule wasn't made with, into the first group; those that it was made
-            /// with stay as they are.
+            /// Takes on the parameters of a store that this rule wasn't made with, each into the last group whose glob its name
+            /// matches, else into the first; those that it was made with stay as they are.
             ///
             /// # Errors
             /// A name is that of another parameter already. Then nothing was taken on.

@@ -25,6 +25,11 @@ impl Slope {
     }
 
     pub(crate) fn at(&self, parameter: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        (gradient * self.sign)? + (parameter * self.weight_decay)?
+        let gradient = (gradient * self.sign)?;
+        if self.weight_decay == 0. {
+            // 0·θ is NaN where θ is infinite.
+            return Ok(gradient);
+        }
+        gradient + (parameter * self.weight_decay)?
     }
 }

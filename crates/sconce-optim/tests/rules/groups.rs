@@ -152,6 +152,20 @@ fn parameters_may_come_later() {
 }
 
 #[test]
+fn parameters_that_come_later_join_the_group_of_their_name() {
+    let (store, _) = store(&[3, 3], DType::F64);
+    let mut adam = Adam::new(&ADAM, &store).unwrap();
+    adam.add_group("*0", &AdamConfig { lr: 0.5, ..ADAM }).unwrap();
+    adam.add_group("p0*", &AdamConfig { lr: 0.25, ..ADAM }).unwrap();
+    for name in ["p00", "q0", "late"] {
+        param(&store.builder(), 2, name, &Init::Const(2.)).unwrap();
+    }
+    adam.add_parameters(&store).unwrap();
+    let names: Vec<_> = adam.groups().into_iter().map(|(_, names)| names).collect();
+    assert_eq!(names, [vec!["p1", "late"], vec!["q0"], vec!["p0", "p00"]]);
+}
+
+#[test]
 fn a_gradient_that_is_not_finite_is_refused_where_asked() {
     for dtype in [DType::F32, DType::F64, DType::BF16] {
         let (store, params) = store(&[3, 4], dtype);

@@ -103,3 +103,26 @@ fn candles_varmap_serves() {
         assert!(loss().to_scalar::<f32>().unwrap() < before);
     }
 }
+
+#[test]
+fn an_infinite_parameter_that_does_not_decay_stays() {
+    for dtype in [DType::F32, DType::F64, DType::BF16] {
+        let (store, params) = store(&[9], dtype);
+        let first = Tensor::new(&[f32::NEG_INFINITY, 1., 1., 1., 1., 1., 1., 1., 1.], &Device::Cpu).unwrap();
+        let rules: [Box<dyn Optimize>; 4] = [
+            Box::new(Sgd::new(&SGD, &store).unwrap()),
+            Box::new(Adam::new(&ADAM, &store).unwrap()),
+            Box::new(Adagrad::new(&ADAGRAD, &store).unwrap()),
+            Box::new(RmsProp::new(&RMS_PROP, &store).unwrap()),
+        ];
+        for mut rule in rules {
+            store.set("p0", &first.to_dtype(dtype).unwrap()).unwrap();
+            let loss = params[0].tensor().sum_all().unwrap();
+            rule.step(&backward(&loss, &store).unwrap()).unwrap();
+            let values = params[0].value().to_dtype(DType::F64).unwrap();
+            let values = values.to_vec1::<f64>().unwrap();
+            assert_eq!(values[0], f64::NEG_INFINITY);
+            assert!(values[1..].iter().all(|&v| v < 1.), "{values:?}");
+        }
+    }
+}
