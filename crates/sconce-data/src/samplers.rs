@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub use bucketed::{BatchSize, Bucketed, BucketedConfig};
 pub use distributed::Distributed;
 use std::fmt::Debug;
+use std::sync::Arc;
 pub use weighted::{Weighted, WeightedConfig};
 
 /// The order of an epoch's samples.
@@ -60,6 +61,21 @@ pub trait BatchSampler: Debug + Send + Sync {
     /// The number of batches in an epoch.
     fn num_batches(&self, samples: usize, epoch: u64) -> usize {
         self.batches(samples, epoch).len()
+    }
+}
+
+/// So that a sampler can be chosen while the program runs, and shared.
+impl<S: BatchSampler + ?Sized> BatchSampler for Arc<S> {
+    fn check(&self, samples: usize) -> Result<()> {
+        (**self).check(samples)
+    }
+
+    fn batches(&self, samples: usize, epoch: u64) -> Batches {
+        (**self).batches(samples, epoch)
+    }
+
+    fn num_batches(&self, samples: usize, epoch: u64) -> usize {
+        (**self).num_batches(samples, epoch)
     }
 }
 

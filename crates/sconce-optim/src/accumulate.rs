@@ -2,11 +2,14 @@
 
 use crate::held::{Held, blend_all};
 use crate::kernels::blend::Blend;
-use candle_core::Tensor;
-use sconce_core::{Error, Gradients, Result};
+use candle_core::{DType, Device, Tensor, Var};
+use sconce_core::{Error, Gradients, Parameters, Result};
 use std::collections::{HashMap, HashSet};
 
 const NAME: &str = "GradientAccumulator";
+const SAMPLES: &str = "samples";
+const SUM: &str = "sum";
+const MISSING: &str = "missing";
 
 /// Adds up the gradients of micro-batches to that of the whole batch, for batches that don't fit the memory at once.
 ///
@@ -119,6 +122,87 @@ impl GradientAccumulator {
             .into_iter()
             .map(|(name, sum)| Ok((name, sum.into_divided(all.samples as f64)?)));
         Gradients::from_tensors(divided.collect::<Result<Vec<_>>>()?, missing)
+    }
+
+    /// A copy of what is in it, by the parameters' names, for a checkpoint between two micro-batches. Nothing if there is
+    /// nothing in it.
+    ///
+    /// # Errors
+    /// Those of candle's copy.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        if self.samples == 0 {
+            return Ok(Vec::new());
+        }
+        let samples = Tensor::new(self.samples as i64, &Device::Cpu)?;
+        let mut all = vec![(SAMPLES.to_string(), samples)];
+        // Numbered, since norms are summed up in the order of the gradients, also after a file has put them into its own.
+        for (i, (name, sum)) in self.sums.iter().enumerate() {
+            all.push((format!("{SUM}.{i:08}.{name}"), sum.kept()?));
+        }
+        let nothing = Tensor::zeros(0, DType::U8, &Device::Cpu)?;
+        for (i, name) in self.missing.iter().enumerate() {
+            all.push((format!("{MISSING}.{i:08}.{name}"), nothing.clone()));
+        }
+        Ok(all)
+    }
+
+    /// Goes on from a state that [`state`](Self::state) gave, of gradients of these parameters.
+    ///
+    /// # Errors
+    /// A name that isn't one of a state, or not of a parameter; another shape; no number of samples. Then nothing was changed.
+    pub fn load_state<P: Parameters + ?Sized>(
+        &mut self,
+        state: &[(String, Tensor)],
+        parameters: &P,
+    ) -> Result<()> {
+        let mut loaded = Self::default();
+        let known: HashMap<String, Var> = parameters.named_tensors().into_iter().collect();
+        let (mut sums, mut missing) = (Vec::new(), Vec::new());
+        for (key, tensor) in state {
+            if key == SAMPLES {
+                let samples = tensor.to_dtype(DType::I64)?.to_scalar::<i64>()?;
+                loaded.samples = usize::try_from(samples)
+                    .ok()
+                    .filter(|&samples| samples > 0)
+                    .ok_or_else(|| Error::config(NAME, SAMPLES, samples, "at least 1"))?;
+                continue;
+            }
+            let place = |kind| {
+                let (place, name) = key.strip_prefix(kind)?.strip_prefix('.')?.split_once('.')?;
+                Some((place.parse::<u64>().ok()?, name, known.get(name)?))
+            };
+            if let Some((place, name, var)) = place(SUM) {
+                if tensor.dims() != var.dims() {
+                    let expected = format!("{:?}, as the parameter", var.dims());
+                    return Err(Error::shape(
+                        format!("{name} ({NAME})"),
+                        "state",
+                        expected,
+                        tensor.dims(),
+                    ));
+                }
+                sums.push((place, name.to_string(), Held::like(var.as_tensor(), tensor)?));
+            } else if let Some((place, name, _)) = place(MISSING) {
+                missing.push((place, name.to_string()));
+            } else {
+                let expected = format!("{SAMPLES}, {SUM}.N.NAME or {MISSING}.N.NAME for a parameter");
+                return Err(Error::config(NAME, "state", key, expected));
+            }
+        }
+        if loaded.samples == 0 && !state.is_empty() {
+            return Err(Error::config(NAME, "state", "without samples", "their number"));
+        }
+        sums.sort_unstable_by_key(|(place, ..)| *place);
+        missing.sort_unstable();
+        for (_, name, sum) in sums {
+            if loaded.index.insert(name.clone(), loaded.sums.len()).is_some() {
+                return Err(Error::config(NAME, "state", name, "each name once"));
+            }
+            loaded.sums.push((name, sum));
+        }
+        loaded.missing = missing.into_iter().map(|(_, name)| name).collect();
+        *self = loaded;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a program does between epochs.
 
-use crate::{EpochRecord, Result};
+use crate::{EpochRecord, Result, Watched};
 use candle_core::Tensor;
 use std::ops::ControlFlow;
 
@@ -24,7 +24,13 @@ pub trait Callback {
         Ok(())
     }
 
-    /// Sees what came of the epoch; a break ends the run after it.
+    /// The figure that it goes by, if any: a run that won't have it is refused at its start.
+    fn watches(&self) -> Option<Watched> {
+        None
+    }
+
+    /// Sees what came of the epoch; a break ends the run after it. Where the trainer averages the parameters, the averages stand in
+    /// the store meanwhile, since they are what was validated.
     ///
     /// # Errors
     /// What the callback wants to stop the run with.

@@ -23,23 +23,38 @@ pub enum Watched {
 }
 
 impl Watched {
+    /// Whether it is a figure of validations.
+    pub(crate) fn is_validated(&self) -> bool {
+        !matches!(self, Self::TrainLoss)
+    }
+
     /// The figure, less being better.
     pub(crate) fn figure(&self, record: &EpochRecord) -> Result<f64> {
-        let missing = |what: &str| Error::Watched {
-            what: what.to_string(),
+        let missing = || Error::Watched {
+            what: self.to_string(),
         };
         match *self {
             Self::TrainLoss => Ok(record.train_loss),
             Self::ValidationLoss => {
                 let scores = record.validation.as_ref();
-                Ok(scores.ok_or_else(|| missing("validation loss"))?.loss)
+                Ok(scores.ok_or_else(missing)?.loss)
             }
             Self::Metric { name, more_is_better } => {
                 let value = record.validation.as_ref().and_then(|scores| scores.metric(name));
-                let value = value.ok_or_else(|| missing(name))?;
+                let value = value.ok_or_else(missing)?;
                 Ok(if more_is_better { -value } else { value })
             }
         }
+    }
+}
+
+impl std::fmt::Display for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ValidationLoss => "validation loss",
+            Self::Metric { name, .. } => name,
+            Self::TrainLoss => "training loss",
+        })
     }
 }
 
@@ -72,10 +87,10 @@ impl EarlyStoppingConfig {
 ///
 /// The epoch after which the watched figure was best is remembered with copies of all parameters and buffers. When
 /// `patience` epochs in a row have passed without a better one the run ends; at its end, for whatever reason it came, the
-/// copies are put back.
+/// copies are put back. Epochs without a validation don't count.
 ///
 /// # Errors
-/// While running: the figure isn't there (no validation set, or no metric of that name), or it is NaN in every epoch.
+/// At the start: there is no validation set, and the figure is one of it. While running: there is no metric of that name.
 ///
 /// # Source
 /// L. Prechelt, "Early Stopping — But When?", Neural Networks: Tricks of the Trade (1998); options as Keras' `EarlyStopping`.
@@ -162,7 +177,14 @@ impl Callback for EarlyStopping<'_> {
         Ok(())
     }
 
+    fn watches(&self) -> Option<Watched> {
+        Some(self.cfg.watched)
+    }
+
     fn on_epoch_end(&mut self, record: &EpochRecord) -> Result<ControlFlow<()>> {
+        if record.validation.is_none() && self.cfg.watched.is_validated() {
+            return Ok(ControlFlow::Continue(()));
+        }
         let figure = self.cfg.watched.figure(record)?;
         let reached = self.best.as_ref().map_or(f64::INFINITY, |best| best.figure);
         // NaN is never better; the first epoch is, whatever it reached.

@@ -18,8 +18,21 @@ pub enum Error {
         loss: f64,
         /// The epoch, from 1.
         epoch: usize,
-        /// The step within the epoch, from 1.
+        /// The batch within the epoch, from 1.
         step: usize,
+    },
+    /// Gradients became infinite or NaN.
+    #[error(
+        "not finite in epoch {epoch}, step {step} are the gradients of {}: lower the learning rate, clip them, or look for the \
+         cause in the loss", names.join(", ")
+    )]
+    GradientNotFinite {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch within the epoch, from 1.
+        step: usize,
+        /// Each parameter, with the first such value and its place.
+        names: Vec<String>,
     },
     /// Parameters got no gradient in the first step: the loss doesn't depend on them, or their gradients are lost on the way.
     #[error("these parameters get no gradient and would not be trained: {}; if that is meant, freeze them or let `missing_gradients` warn", names.join(", "))]

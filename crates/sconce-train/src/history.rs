@@ -26,9 +26,12 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// The mean loss of a sample while training, each computed before its step.
     pub train_loss: f64,
+    /// Each metric's name and its value over the training batches, where
+    /// [`train_metrics`](crate::FitConfig::train_metrics) asks for them.
+    pub train_metrics: Vec<(String, f64)>,
     /// The name of each further turn and the mean of its loss.
     pub turns: Vec<(String, f64)>,
-    /// The figures on the validation set after the epoch, if there is one.
+    /// The figures on the validation set after the epoch, if there is one and it was due.
     pub validation: Option<Scores>,
     /// The learning rate of the last step.
     pub learning_rate: f64,
@@ -55,4 +58,6 @@ pub enum End {
     Stopped,
     /// A signal came; the run can be resumed from its last checkpoint.
     Interrupted,
+    /// [`time_limit`](crate::FitConfig::time_limit) was reached; the run can be resumed as if a signal had come.
+    TimeLimit,
 }

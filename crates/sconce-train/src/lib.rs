@@ -29,11 +29,12 @@
 //!
 //! # What it watches
 //! - At the first step, every parameter that gets no gradient is named, and the run stops unless told otherwise.
-//! - A loss that isn't finite stops the run and names the epoch and the step.
+//! - A loss or a gradient that isn't finite stops the run and names the epoch, the step and the parameters.
 //! - A debug build says so: it may be ten times slower.
 
 mod callback;
 mod checkpoint;
+mod class_weights;
 mod early_stopping;
 mod error;
 mod history;
@@ -44,6 +45,7 @@ mod trainer;
 
 pub use callback::Callback;
 pub use checkpoint::CheckpointConfig;
+pub use class_weights::balanced_class_weights;
 pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};
 pub use history::{End, EpochRecord, History, Scores};
@@ -54,4 +56,7 @@ pub use metric::{
 };
 pub use report::Progress;
 pub use sconce_core::candle_core;
-pub use trainer::{Every, FitConfig, MissingGradients, Position, Trainer, Turn, Validation};
+pub use trainer::{
+    BatchCheck, Clip, Every, FitConfig, MissingGradients, Position, RateSearch, RateSearchConfig, Trainer,
+    TrainingStep, Turn, Validation,
+};

@@ -130,6 +130,7 @@ mod tests {
         let mut record = EpochRecord {
             epoch: 2,
             train_loss: 0.51234,
+            train_metrics: vec![],
             turns: vec![],
             validation: None,
             learning_rate: 0.1,

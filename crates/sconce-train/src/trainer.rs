@@ -1,92 +1,37 @@
 //! The training loop.
 
+mod config;
+mod descent;
+mod evaluate;
 mod losses;
 mod pace;
+mod probe;
+mod rate_search;
 mod run;
 mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-use crate::report::{Progress, Report};
-use crate::{Callback, CheckpointConfig, Error, History, Metric, Result, Scores};
+use crate::report::Report;
+use crate::{Callback, Error, History, Metric, Result};
 use candle_core::{Device, ModuleT, Tensor};
+pub use config::{Clip, FitConfig, MissingGradients, Position, Validation};
+use descent::Descent;
 pub use pace::Every;
 use pace::Pace;
+pub use probe::BatchCheck;
+pub use rate_search::{RateSearch, RateSearchConfig};
 use run::Run;
-use sconce_core::{Generator, Parameters, no_grad};
+use sconce_core::{Generator, Parameters};
 use sconce_data::{Dataset, Loader, LoaderConfig};
-use sconce_optim::Optimize;
 use sconce_optim::schedule::{ReduceLrOnPlateauConfig, Schedule};
+use sconce_optim::{Ema, EmaConfig, Optimize};
+use std::sync::Arc;
+use step::Objective;
+pub use step::TrainingStep;
 pub use turn::Turn;
-
-/// Options of [`Trainer::fit`].
-#[derive(Clone)]
-pub struct FitConfig<'a> {
-    /// How often to go through the training set.
-    pub epochs: usize,
-    /// Samples in a batch; the last one of an epoch may be smaller.
-    pub batch_size: usize,
-    /// The seed of the order of the training set; in its own order if `None`.
-    pub shuffle: Option<u64>,
-    /// Whether a last batch of fewer samples is left out of an epoch: batch norm, say, can't train on one sample.
-    pub drop_last: bool,
-    /// What to evaluate on after every epoch.
-    pub validation: Validation<'a>,
-    /// What to show meanwhile.
-    pub progress: Progress,
-    /// What to do about parameters that get no gradient in the first step.
-    pub missing_gradients: MissingGradients,
-    /// Where to write checkpoints, and whether to go on from one.
-    pub checkpoints: Option<CheckpointConfig>,
-}
-
-impl FitConfig<'_> {
-    /// Shuffled by the seed 0, every sample in every epoch, without validation; a missing gradient is an error.
-    pub fn new(epochs: usize, batch_size: usize) -> Self {
-        Self {
-            epochs,
-            batch_size,
-            shuffle: Some(0),
-            drop_last: false,
-            validation: Validation::None,
-            progress: Progress::Auto,
-            missing_gradients: MissingGradients::Refuse,
-            checkpoints: None,
-        }
-    }
-}
-
-/// What [`Trainer::fit`] evaluates on after every epoch.
-#[derive(Clone, Copy)]
-pub enum Validation<'a> {
-    /// Nothing.
-    None,
-    /// This last fraction of the training set, which isn't trained on, as in Keras.
-    Last(f64),
-    /// Another set.
-    Set(&'a dyn Dataset),
-}
-
-/// What [`Trainer::fit`] does about parameters that get no gradient in the first step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingGradients {
-    /// Stop with an error that names them.
-    Refuse,
-    /// Name them in a line and go on, for models that don't use all their parameters every time.
-    Warn,
-}
-
-/// Where in a run a step is: what a learning-rate schedule depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The epoch, from 0.
-    pub epoch: usize,
-    /// The step, from 0, counted over the whole run.
-    pub step: usize,
-    /// Steps in the whole run.
-    pub steps: usize,
-}
 
 type Rate<'a> = Box<dyn Fn(&Position) -> f64 + 'a>;
 type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a>;
@@ -117,10 +62,9 @@ type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a
 /// ```
 pub struct Trainer<'a> {
     model: Box<dyn ModuleT + 'a>,
-    parameters: &'a dyn Parameters,
-    optimizer: Box<dyn Optimize + 'a>,
     loss: Loss<'a>,
-    training_loss: Option<Loss<'a>>,
+    descent: Descent<'a>,
+    objective: Objective<'a>,
     turns: Vec<Turn<'a>>,
     metrics: Vec<Box<dyn Metric + 'a>>,
     schedule: Option<Rate<'a>>,
@@ -144,10 +88,9 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         Self {
             model: Box::new(model),
-            parameters,
-            optimizer,
             loss: Box::new(loss),
-            training_loss: None,
+            descent: Descent::new(parameters, optimizer),
+            objective: Objective::Plain,
             turns: Vec::new(),
             metrics: Vec::new(),
             schedule: None,
@@ -190,8 +133,131 @@ impl<'a> Trainer<'a> {
         mut self,
         objective: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
     ) -> Self {
-        self.training_loss = Some(Box::new(objective));
+        self.objective = Objective::Loss(Box::new(objective));
         self
+    }
+
+    /// Has training minimise Σ wᵢ·lᵢ / n over each batch of n samples: `losses` gives from what the model gave and the targets one
+    /// loss a sample, and each sample of the set that `fit` is given has its weight, 1 to count as without. Evaluation goes by the
+    /// trainer's loss.
+    ///
+    /// For weights by class, losses such as `cross_entropy_with` have an option of their own;
+    /// [`balanced_class_weights`](crate::balanced_class_weights) computes them.
+    ///
+    /// # Errors
+    /// A weight is negative or not finite. `fit`: there isn't one for each sample.
+    ///
+    /// # Example
+    /// The second point counts three times as much as the first.
+    /// ```
+    /// use sconce_core::candle_core::{DType, Device, Tensor};
+    /// use sconce_core::{Init, ParamStore, param};
+    /// use sconce_data::TensorDataset;
+    /// use sconce_optim::{Sgd, SgdConfig};
+    /// use sconce_train::{FitConfig, Trainer};
+    /// let store = ParamStore::new(DType::F64, &Device::Cpu);
+    /// let w = param(&store.builder(), 1, "w", &Init::Const(0.))?;
+    /// let x = Tensor::ones(2, DType::F64, &Device::Cpu)?;
+    /// let data = TensorDataset::new(&x, &Tensor::new(&[0., 4.], &Device::Cpu)?)?;
+    /// let sgd = Sgd::new(&SgdConfig { lr: 0.1, ..SgdConfig::default() }, &store)?;
+    /// let squares = |y: &Tensor, target: &Tensor| (y - target)?.sqr();
+    /// let mut trainer = Trainer::new(|x: &Tensor| x.broadcast_mul(&w.tensor()), &store, Box::new(sgd), |y, target| {
+    ///     squares(y, target)?.mean_all()
+    /// })
+    /// .with_sample_weights([0.5, 1.5], squares)?;
+    /// trainer.fit(&data, &FitConfig::new(100, 2))?;
+    /// assert!((w.value().to_vec1::<f64>()?[0] - 3.).abs() < 1e-6);
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn with_sample_weights(
+        mut self,
+        weights: impl Into<Vec<f64>>,
+        losses: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
+    ) -> Result<Self> {
+        let weights = weights.into();
+        if let Some((i, weight)) = (weights.iter().enumerate()).find(|(_, w)| !(w.is_finite() && **w >= 0.)) {
+            let value = format!("{weight} at {i}");
+            let expected = "finite numbers, at least 0";
+            return Err(sconce_core::Error::config("Trainer", "sample_weights", value, expected).into());
+        }
+        self.objective = Objective::Weighted(Box::new(losses), weights);
+        Ok(self)
+    }
+
+    /// Has each batch trained on by a step of one's own, which gives the loss that is reported; all else of the run stays as it is:
+    /// schedules, checks, accumulation, clipping, averages, checkpoints.
+    ///
+    /// # Example
+    /// Sharpness-aware minimisation (Foret et al., 2021), by a function `perturb` that moves the parameters, would read
+    /// `step.apply` at the moved place. Here a step trains on each batch and on its mirror image.
+    /// ```
+    /// use sconce_core::candle_core::{DType, Device, Tensor};
+    /// use sconce_core::{Init, ParamStore, param};
+    /// use sconce_data::TensorDataset;
+    /// use sconce_optim::{Sgd, SgdConfig};
+    /// use sconce_train::{FitConfig, Trainer, TrainingStep};
+    /// let store = ParamStore::new(DType::F64, &Device::Cpu);
+    /// let w = param(&store.builder(), 1, "w", &Init::Const(0.))?;
+    /// let x = Tensor::new(&[1., 2., 3.], &Device::Cpu)?;
+    /// let data = TensorDataset::new(&x, &(&x * 2.)?)?;
+    /// let sgd = Sgd::new(&SgdConfig { lr: 0.05, ..SgdConfig::default() }, &store)?;
+    /// let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+    /// let mut trainer = Trainer::new(|x: &Tensor| x.broadcast_mul(&w.tensor()), &store, Box::new(sgd), loss)
+    ///     .with_training_step(|step: &mut TrainingStep<'_, '_>, x: &Tensor, target: &Tensor| {
+    ///         let loss = step.loss(&step.forward(x)?, target)?;
+    ///         step.apply(&loss)?;
+    ///         let mirrored = step.loss(&step.forward(&x.neg()?)?, &target.neg()?)?;
+    ///         step.apply(&mirrored)?;
+    ///         Ok(loss)
+    ///     });
+    /// trainer.fit(&data, &FitConfig::new(50, 3))?;
+    /// assert!((w.value().to_vec1::<f64>()?[0] - 2.).abs() < 1e-6);
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn with_training_step(
+        mut self,
+        step: impl FnMut(&mut TrainingStep<'_, 'a>, &Tensor, &Tensor) -> Result<Tensor> + 'a,
+    ) -> Self {
+        self.objective = Objective::Step(Box::new(step));
+        self
+    }
+
+    /// Has every step followed by an update of an exponential moving average of the parameters. Validation goes by the averages, and
+    /// so do callbacks; training goes on from the parameters themselves, and the store has these at the end, unless a callback such
+    /// as early stopping put others there. [`averages`](Self::averages) has the averages.
+    ///
+    /// # Errors
+    /// The decay isn't between 0 and 1.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_core::candle_core::{DType, Device, Tensor};
+    /// use sconce_core::{Init, ParamStore, param};
+    /// use sconce_data::TensorDataset;
+    /// use sconce_optim::{EmaConfig, Sgd, SgdConfig};
+    /// use sconce_train::{FitConfig, Trainer};
+    /// let store = ParamStore::new(DType::F64, &Device::Cpu);
+    /// let w = param(&store.builder(), 1, "w", &Init::Const(0.))?;
+    /// let x = Tensor::new(&[1.], &Device::Cpu)?;
+    /// let data = TensorDataset::new(&x, &x)?;
+    /// let sgd = Sgd::new(&SgdConfig { lr: 0.25, ..SgdConfig::default() }, &store)?;
+    /// let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+    /// let mut trainer = Trainer::new(|x: &Tensor| x.broadcast_mul(&w.tensor()), &store, Box::new(sgd), loss)
+    ///     .with_averages(&EmaConfig { decay: 0.5, ..EmaConfig::default() })?;
+    /// trainer.fit(&data, &FitConfig::new(2, 1))?;
+    /// let read = || w.value().to_vec1::<f64>();
+    /// // After the steps it was 0.5 and 0.75.
+    /// assert_eq!((read()?, trainer.averages().unwrap().within(&store, read)??), (vec![0.75], vec![0.625]));
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn with_averages(mut self, cfg: &EmaConfig) -> Result<Self> {
+        self.descent.averages = Some(Ema::new(cfg)?);
+        Ok(self)
+    }
+
+    /// The averages that [`with_averages`](Self::with_averages) asked for.
+    pub fn averages(&mut self) -> Option<&mut Ema> {
+        self.descent.averages.as_mut()
     }
 
     /// Adds a loss with an optimiser of its own, which takes a step after each of the trainer's.
@@ -254,9 +320,9 @@ impl<'a> Trainer<'a> {
     /// # Ok::<(), sconce_train::Error>(())
     /// ```
     pub fn with_scheduler(mut self, schedule: impl Schedule + 'a, every: Every) -> Result<Self> {
-        let rates = self.optimizer.learning_rates();
+        let rates = self.descent.optimizer.learning_rates();
         let initial = self.initial_rates.get_or_insert(rates);
-        let pace = Pace::schedule(schedule, every, initial, self.optimizer.as_mut())?;
+        let pace = Pace::schedule(schedule, every, initial, self.descent.optimizer.as_mut())?;
         self.paces.push(pace);
         Ok(self)
     }
@@ -266,7 +332,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// An option is out of range.
     pub fn with_plateau(mut self, cfg: &ReduceLrOnPlateauConfig) -> Result<Self> {
-        let pace = Pace::plateau(cfg, self.optimizer.as_ref())?;
+        let pace = Pace::plateau(cfg, self.descent.optimizer.as_ref())?;
         self.paces.push(pace);
         Ok(self)
     }
@@ -274,10 +340,11 @@ impl<'a> Trainer<'a> {
     /// Trains on a data set.
     ///
     /// # Errors
-    /// An empty set, a batch size of 0 or a fraction that leaves a part empty; a parameter without a gradient; a loss that
-    /// isn't finite (on the CPU the parameters are those before that step); any error of the model, the loss, the optimiser,
-    /// the data or a callback.
+    /// An empty set, a batch size of 0 or a fraction that leaves a part empty; an option that is out of range; a parameter without a
+    /// gradient; a loss or a gradient that isn't finite (on the CPU the parameters are those before that step); a figure that is
+    /// watched and won't be there; any error of the model, the loss, the optimiser, the data or a callback.
     pub fn fit(&mut self, data: &dyn Dataset, cfg: &FitConfig<'_>) -> Result<History> {
+        cfg.check()?;
         let split;
         let (train, validation): (&dyn Dataset, Option<&dyn Dataset>) = match cfg.validation {
             Validation::None => (data, None),
@@ -293,13 +360,11 @@ impl<'a> Trainer<'a> {
         if validation.is_some_and(Dataset::is_empty) {
             return Err(Error::Empty { set: "validation" });
         }
-        let loader_cfg = LoaderConfig {
-            shuffle: cfg.shuffle,
-            drop_last: cfg.drop_last,
-            ..LoaderConfig::new(cfg.batch_size)
-        };
-        let loader = Loader::new(train, &loader_cfg)?;
-        let report = Report::start(cfg.progress, cfg.epochs, loader.num_batches());
+        self.expect_figures(cfg, validation.is_some())?;
+        self.expect_weights(data.len())?;
+        let loader = training_loader(train, cfg)?;
+        let steps = (cfg.steps_per_epoch).unwrap_or(loader.num_batches().div_ceil(cfg.accumulate));
+        let report = Report::start(cfg.progress, cfg.epochs, steps.saturating_mul(cfg.accumulate));
         for callback in &mut self.callbacks {
             callback.on_fit_start()?;
         }
@@ -315,81 +380,58 @@ impl<'a> Trainer<'a> {
         Ok(history)
     }
 
-    /// The mean loss and the metrics over a whole data set.
-    ///
-    /// # Errors
-    /// An empty set, a batch size of 0; any error of the model, the loss, a metric or the data.
-    pub fn evaluate(&self, data: &dyn Dataset, batch_size: usize) -> Result<Scores> {
-        self.scores(data, batch_size, "evaluation")
+    /// An error if something watches validations and there are none.
+    fn expect_figures(&self, cfg: &FitConfig<'_>, validated: bool) -> Result<()> {
+        let best = cfg.checkpoints.as_ref().and_then(|checkpoints| checkpoints.best);
+        let mut watched = self
+            .callbacks
+            .iter()
+            .filter_map(|callback| callback.watches())
+            .chain(best);
+        let missing = watched.find(|watched| watched.is_validated() && !validated);
+        match missing {
+            Some(watched) => Err(Error::Watched {
+                what: watched.to_string(),
+            }),
+            None => Ok(()),
+        }
     }
 
-    /// What the model gives for these features.
-    ///
-    /// # Shapes
-    /// features `[samples, *]`, output `[samples, *]` as the model's
-    ///
-    /// # Errors
-    /// No features, a batch size of 0; any error of the model.
-    pub fn predict(&self, features: &Tensor, batch_size: usize) -> Result<Tensor> {
-        let samples = features.dims().first().copied().unwrap_or(0);
-        if samples == 0 {
-            return Err(Error::Empty { set: "prediction" });
-        }
-        if batch_size == 0 {
-            return Err(sconce_core::Error::config("predict", "batch_size", 0, "at least 1").into());
-        }
-        let device = self.device();
-        let outputs = no_grad(|| {
-            let batch = |start: usize| {
-                let size = batch_size.min(samples - start);
-                let x = features.narrow(0, start, size)?.to_device(&device)?;
-                Ok(self.model.forward_t(&x, false)?.detach())
-            };
-            (0..samples)
-                .step_by(batch_size)
-                .map(batch)
-                .collect::<candle_core::Result<Vec<_>>>()
-        })?;
-        Ok(Tensor::cat(&outputs, 0)?)
-    }
-
-    fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {
-        if data.is_empty() {
-            return Err(Error::Empty { set });
-        }
-        let device = self.device();
-        let loader = Loader::new(data, &LoaderConfig::new(batch_size))?;
-        let mut accumulators: Vec<_> = self.metrics.iter().map(|metric| metric.start()).collect();
-        let (mut sum, mut samples) = (0., 0);
-        no_grad(|| {
-            for batch in loader.epoch(0) {
-                let (x, target) = batch?;
-                let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
-                let output = self.model.forward_t(&x, false)?;
-                let rows = x.dims().first().copied().unwrap_or(0);
-                sum += losses::value(&(self.loss)(&output, &target)?)? * rows as f64;
-                samples += rows;
-                for accumulator in &mut accumulators {
-                    accumulator.update(&output, &target)?;
-                }
+    /// An error unless each sample has its weight, if any has.
+    fn expect_weights(&self, samples: usize) -> Result<()> {
+        match &self.objective {
+            Objective::Weighted(_, weights) if weights.len() != samples => {
+                let expected = format!("one for each of the {samples} samples");
+                let got = format!("{} numbers", weights.len());
+                Err(sconce_core::Error::config("Trainer", "sample_weights", got, expected).into())
             }
-            Ok::<_, Error>(())
-        })?;
-        let mut metrics = Vec::new();
-        for (metric, accumulator) in self.metrics.iter().zip(&accumulators) {
-            metrics.push((metric.name().to_owned(), accumulator.value()));
-            metrics.extend(accumulator.details());
+            _ => Ok(()),
         }
-        Ok(Scores {
-            loss: sum / samples as f64,
-            metrics,
-        })
     }
 
     fn device(&self) -> Device {
-        let parameters = self.parameters.named_parameters();
+        let parameters = self.descent.parameters.named_parameters();
         parameters
             .first()
             .map_or(Device::Cpu, |(_, var)| var.device().clone())
     }
+}
+
+/// The batches to train on.
+fn training_loader<'d>(train: &'d dyn Dataset, cfg: &FitConfig<'_>) -> Result<Loader<&'d dyn Dataset>> {
+    let options = LoaderConfig {
+        shuffle: cfg.shuffle,
+        drop_last: cfg.drop_last,
+        ..LoaderConfig::new(cfg.batch_size)
+    };
+    let loader = match &cfg.sampler {
+        None => Loader::new(train, &options)?,
+        Some(sampler) => Loader::with_batches(train, Arc::clone(sampler))?,
+    };
+    if loader.num_batches() == 0 {
+        let expected = "at least one batch";
+        let got = format!("none, of {} samples", train.len());
+        return Err(sconce_core::Error::config("FitConfig", "batches", got, expected).into());
+    }
+    Ok(loader)
 }

@@ -102,3 +102,86 @@ fn what_does_not_fit_is_named_and_not_added() {
     let error = accumulator.finish().map(|_| ()).unwrap_err().to_string();
     assert!(error.starts_with("GradientAccumulator: samples is 0"), "{error}");
 }
+
+#[test]
+fn a_saved_sum_goes_on_to_the_bit() {
+    for dtype in [DType::F64, DType::F32, DType::BF16] {
+        let store = ParamStore::new(dtype, &Device::Cpu);
+        for name in ["z", "a", "unused"] {
+            param(&store.builder(), 3, name, &Init::Const(1.)).unwrap();
+        }
+        let mut random = Random::new(2);
+        let mut gradients = || {
+            let mut new = |name| named(name, random.normal(3, dtype).unwrap());
+            Gradients::from_tensors([new("z"), new("a")], ["unused".to_string()]).unwrap()
+        };
+        let (first, second) = (gradients(), gradients());
+        let mut whole = GradientAccumulator::new();
+        whole.add(&first, 2).unwrap();
+        let mut state = whole.state().unwrap();
+        // As from a file.
+        state.sort_by(|a, b| a.0.cmp(&b.0));
+        whole.add(&second, 3).unwrap();
+
+        let mut resumed = GradientAccumulator::new();
+        assert!(resumed.state().unwrap().is_empty());
+        resumed.load_state(&state, &store).unwrap();
+        assert_eq!(resumed.samples(), 2);
+        resumed.add(&second, 3).unwrap();
+        let (whole, resumed) = (whole.finish().unwrap(), resumed.finish().unwrap());
+        assert_eq!(resumed.missing(), ["unused"]);
+        let names = |gradients: &Gradients| {
+            gradients
+                .iter()
+                .map(|(name, _)| name.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(&resumed), names(&whole)),
+            (vec!["z".into(), "a".into()], vec!["z".into(), "a".into()])
+        );
+        for ((name, a), (_, b)) in whole.iter().zip(resumed.iter()) {
+            sconce_testkit::property::check_same_bits(name, a, b).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_state_that_is_none_is_refused() {
+    let store = ParamStore::new(DType::F64, &Device::Cpu);
+    param(&store.builder(), 2, "w", &Init::Const(1.)).unwrap();
+    let samples = |count: i64| named("samples", Tensor::new(count, &Device::Cpu).unwrap());
+    let sum = named("sum.00000000.w", vector(&[1., 2.]));
+    for (state, words) in [
+        (vec![samples(0), sum.clone()], "samples is 0, expected at least 1"),
+        (
+            vec![sum.clone()],
+            "state is without samples, expected their number",
+        ),
+        (
+            vec![samples(1), named("sum.00000000.w", vector(&[1.]))],
+            "w (GradientAccumulator): state has shape [1], expected [2]",
+        ),
+        (
+            vec![samples(1), named("sum.00000000.v", vector(&[1.]))],
+            "state is sum.00000000.v",
+        ),
+        (
+            vec![samples(1), named("sum.x.w", vector(&[1., 2.]))],
+            "state is sum.x.w",
+        ),
+        (
+            vec![
+                samples(1),
+                sum.clone(),
+                named("sum.00000001.w", vector(&[1., 2.])),
+            ],
+            "state is w, expected each name once",
+        ),
+    ] {
+        let mut accumulator = GradientAccumulator::new();
+        let error = accumulator.load_state(&state, &store).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert_eq!(accumulator.samples(), 0);
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Of the format; another one is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a checkpoint holds beside tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ pub(crate) struct Counts {
     pub(crate) epoch: usize,
     /// Batches of the epoch that are done.
     pub(crate) batch: usize,
+    /// How many times the whole training set was gone through, and the batches of the next time that are done: the epoch and its
+    /// batches, unless epochs end after a number of steps.
+    pub(crate) pass: u64,
+    pub(crate) next: usize,
     /// Steps that are done since the run began.
     pub(crate) step: u64,
 }
@@ -46,6 +50,11 @@ pub(crate) struct Recipe {
     pub(crate) batch_size: usize,
     pub(crate) shuffle: Option<u64>,
     pub(crate) drop_last: bool,
+    /// What the sampler's options hash to.
+    pub(crate) sampler: Option<String>,
+    pub(crate) accumulate: usize,
+    pub(crate) steps_per_epoch: Option<usize>,
+    pub(crate) train_metrics: bool,
 }
 
 /// A number to the bit; JSON has no words for NaN and the infinities.
@@ -69,6 +78,7 @@ impl From<Number> for u64 {
 struct Epoch {
     epoch: usize,
     train_loss: Number,
+    train_metrics: Vec<(String, Number)>,
     turns: Vec<(String, Number)>,
     validation: Option<(Number, Vec<(String, Number)>)>,
     learning_rate: Number,
@@ -92,6 +102,7 @@ impl From<&EpochRecord> for Epoch {
         Self {
             epoch: record.epoch,
             train_loss: Number(record.train_loss),
+            train_metrics: named(&record.train_metrics),
             turns: named(&record.turns),
             validation: record.validation.as_ref().map(scores),
             learning_rate: Number(record.learning_rate),
@@ -105,6 +116,7 @@ impl From<Epoch> for EpochRecord {
         Self {
             epoch: epoch.epoch,
             train_loss: epoch.train_loss.0,
+            train_metrics: plain(epoch.train_metrics),
             turns: plain(epoch.turns),
             validation: epoch.validation.map(|(loss, metrics)| Scores {
                 loss: loss.0,

@@ -14,6 +14,10 @@ fn recipe() -> Recipe {
         batch_size: 2,
         shuffle: Some(1),
         drop_last: false,
+        sampler: None,
+        accumulate: 1,
+        steps_per_epoch: None,
+        train_metrics: false,
     }
 }
 
@@ -23,6 +27,8 @@ fn write(folder: &Folder, step: u64) {
         epoch: 0,
         batch: step as usize,
         step,
+        pass: 0,
+        next: step as usize,
     };
     let mut parts = Parts::default();
     let value = Tensor::new(&[step as f64, f64::NAN], &Device::Cpu).unwrap();
@@ -157,7 +163,7 @@ fn another_file_and_another_format_are_refused() {
     file::write(&path, &Parts::default(), text).unwrap();
     let error = folder.newest(|_| ()).unwrap_err().to_string();
     assert!(
-        error.contains("of format 99, and this program reads 1"),
+        error.contains("of format 99, and this program reads 2"),
         "{error}"
     );
 }

@@ -9,7 +9,7 @@ use sconce_optim::schedule::{ReduceLrOnPlateau, ReduceLrOnPlateauConfig, Schedul
 /// When a step of a schedule is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Every {
-    /// After each batch.
+    /// After each step of the optimiser: each batch, unless gradients of several are gathered.
     Batch,
     /// After each epoch.
     Epoch,
@@ -64,13 +64,23 @@ impl<'a> Pace<'a> {
         }
     }
 
-    pub(super) fn after_epoch(&mut self, record: &EpochRecord, rule: &mut (dyn Optimize + 'a)) -> Result<()> {
+    /// A plateau that watches a validation takes no step in an epoch without one.
+    pub(super) fn after_epoch(
+        &mut self,
+        record: &EpochRecord,
+        validated: bool,
+        rule: &mut (dyn Optimize + 'a),
+    ) -> Result<()> {
         match self {
             Self::Schedule(scheduler, Every::Epoch) => scheduler.step(rule),
             Self::Schedule(_, Every::Batch) => Ok(()),
             Self::Plateau(plateau) => {
-                let validation = record.validation.as_ref().map(|scores| scores.loss);
-                plateau.step(validation.unwrap_or(record.train_loss), rule)?;
+                let figure = match &record.validation {
+                    Some(scores) => scores.loss,
+                    None if validated => return Ok(()),
+                    None => record.train_loss,
+                };
+                plateau.step(figure, rule)?;
                 Ok(())
             }
         }

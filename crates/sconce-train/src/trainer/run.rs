@@ -1,13 +1,17 @@
 //! One call of `fit`: epochs, steps, and the checkpoints between them.
 
+use super::descent::Moment;
+use super::evaluate::figures;
 use super::losses::Losses;
-use super::{FitConfig, Position, Trainer, turn};
+use super::step::Batch;
+use super::{FitConfig, MissingGradients, Position, Trainer};
 use crate::checkpoint::{Counts, Folder};
-use crate::report::Report;
+use crate::report::{EpochBar, Report};
 use crate::signals::Stop;
-use crate::{End, EpochRecord, History, Result};
-use candle_core::{Device, Tensor};
-use sconce_data::{Dataset, Loader};
+use crate::{Accumulator, End, EpochRecord, Error, History, Result};
+use candle_core::Device;
+use sconce_data::{Dataset, Loader, Workers};
+use sconce_optim::GradientCheck;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -23,6 +27,8 @@ pub(super) struct Run<'r, 'a> {
     pub(super) counts: Counts,
     /// The losses of the epoch's steps so far: the trainer's, then each turn's.
     pub(super) losses: Vec<Losses>,
+    /// The metrics over the epoch's batches so far, where they are asked for.
+    pub(super) metrics: Vec<Box<dyn Accumulator>>,
     pub(super) history: Vec<EpochRecord>,
     pub(super) end: End,
     /// That of the last step.
@@ -32,6 +38,7 @@ pub(super) struct Run<'r, 'a> {
     pub(super) before: Duration,
     /// The figure of the best epoch so far.
     pub(super) best: Option<f64>,
+    started: Instant,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -42,7 +49,7 @@ impl<'r, 'a> Run<'r, 'a> {
         loader: &'r Loader<&'r dyn Dataset>,
         report: &'r Report,
     ) -> Result<Self> {
-        let (device, learning_rate) = (trainer.device(), trainer.optimizer.learning_rate());
+        let (device, learning_rate) = (trainer.device(), trainer.descent.optimizer.learning_rate());
         let (mut folder, mut stop) = (None, Stop::never());
         if let Some(checkpoints) = &cfg.checkpoints {
             folder = Some(Folder::open(checkpoints)?);
@@ -52,6 +59,7 @@ impl<'r, 'a> Run<'r, 'a> {
         }
         let mut run = Self {
             losses: Vec::new(),
+            metrics: Vec::new(),
             trainer,
             cfg,
             loader,
@@ -66,8 +74,9 @@ impl<'r, 'a> Run<'r, 'a> {
             since: Instant::now(),
             before: Duration::ZERO,
             best: None,
+            started: Instant::now(),
         };
-        run.losses = run.no_losses();
+        (run.losses, run.metrics) = (run.no_losses(), run.no_metrics());
         if let (Some(folder), Some(checkpoints)) = (&run.folder, &cfg.checkpoints) {
             match checkpoints.resume {
                 true => {
@@ -82,13 +91,17 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(run)
     }
 
-    /// Trains until all epochs are done, a callback wants no more or a signal comes.
+    /// Trains until all epochs are done, a callback wants no more, a signal comes or the time is up.
     pub(super) fn finish(mut self, validation: Option<&dyn Dataset>) -> Result<History> {
         while self.end == End::Completed && self.counts.epoch < self.cfg.epochs {
-            if self.train_epoch()?.is_break() {
-                self.end = End::Interrupted;
+            if let ControlFlow::Break(end) = self.train_epoch()? {
+                self.end = end;
+                let why = match end {
+                    End::TimeLimit => "time limit reached",
+                    _ => "interrupted",
+                };
                 self.report
-                    .line(&format!("interrupted after step {}", self.counts.step));
+                    .line(&format!("{why} after step {}", self.counts.step));
                 break;
             }
             self.finish_epoch(validation)?;
@@ -99,84 +112,126 @@ impl<'r, 'a> Run<'r, 'a> {
         })
     }
 
-    fn train_epoch(&mut self) -> Result<ControlFlow<()>> {
-        let (epoch, steps) = (self.counts.epoch, self.loader.num_batches());
-        let mut bar = self.report.epoch(epoch + 1, self.counts.batch);
-        for batch in self.loader.epoch_from(epoch as u64, self.counts.batch) {
-            let (x, target) = batch?;
-            let (x, target) = (x.to_device(&self.device)?, target.to_device(&self.device)?);
-            let position = Position {
-                epoch,
-                step: epoch.saturating_mul(steps).saturating_add(self.counts.batch),
-                steps: self.cfg.epochs.saturating_mul(steps),
-            };
-            self.step(&x, &target, &position)?;
-            self.counts.batch += 1;
-            self.counts.step += 1;
-            bar.step(|| self.losses.first().map_or(f64::NAN, Losses::mean));
-            let every = self
-                .cfg
-                .checkpoints
-                .as_ref()
-                .and_then(|checkpoints| checkpoints.every);
-            let asked = self.stop.is_asked();
-            if asked || every.is_some_and(|every| self.counts.step.is_multiple_of(every)) {
-                self.save()?;
+    fn train_epoch(&mut self) -> Result<ControlFlow<End>> {
+        let (loader, workers) = (self.loader, Workers::new(self.cfg.workers));
+        let in_epoch = (self.cfg.steps_per_epoch).map(|steps| steps.saturating_mul(self.cfg.accumulate));
+        let mut bar = self.report.epoch(self.counts.epoch + 1, self.counts.batch);
+        std::thread::scope(|scope| {
+            // A run may be resumed after the last step of an epoch.
+            while in_epoch.is_none_or(|batches| self.counts.batch < batches) {
+                let mut pass = loader.epoch_on(scope, &workers, self.counts.pass, self.counts.next);
+                if pass.len() == 0 && in_epoch.is_none() {
+                    break;
+                }
+                if pass.len() == 0 && self.counts.next == 0 {
+                    let expected = "at least one batch each time through the training set";
+                    return Err(sconce_core::Error::config("FitConfig", "sampler", "none", expected).into());
+                }
+                while let Some(loaded) = pass.next() {
+                    let (features, target) = loaded?;
+                    let batch = Batch {
+                        features: features.to_device(&self.device)?,
+                        target: target.to_device(&self.device)?,
+                        indices: pass.batches().get(self.counts.next).unwrap_or_default(),
+                    };
+                    let done = self.counts.batch + 1;
+                    let last = in_epoch.map_or(pass.len() == 0, |batches| done == batches);
+                    let due = last || done.is_multiple_of(self.cfg.accumulate);
+                    self.step(&batch, due)?;
+                    (self.counts.batch, self.counts.next) = (done, self.counts.next + 1);
+                    self.counts.step += u64::from(due);
+                    let end = self.after_batch(due, &mut bar)?;
+                    if end.is_break() || last {
+                        return Ok(end);
+                    }
+                }
+                (self.counts.pass, self.counts.next) = (self.counts.pass + 1, 0);
             }
-            if asked {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
-    fn step(&mut self, x: &Tensor, target: &Tensor, position: &Position) -> Result<()> {
-        let (cfg, report) = (self.cfg, self.report);
-        let Trainer {
-            model,
-            parameters,
-            optimizer,
-            loss,
-            training_loss,
-            turns,
-            schedule,
-            paces,
-            ..
-        } = &mut *self.trainer;
-        if let Some(schedule) = schedule {
-            optimizer.set_learning_rate(schedule(position));
+    /// Writes a checkpoint if it is time for one.
+    fn after_batch(&mut self, due: bool, bar: &mut EpochBar) -> Result<ControlFlow<End>> {
+        bar.step(|| self.losses.first().map_or(f64::NAN, Losses::mean));
+        let checkpoints = self.cfg.checkpoints.as_ref();
+        let every = checkpoints.and_then(|checkpoints| checkpoints.every);
+        let late = (self.cfg.time_limit).is_some_and(|limit| self.started.elapsed() >= limit);
+        let asked = self.stop.is_asked();
+        if asked || late || (due && every.is_some_and(|every| self.counts.step.is_multiple_of(every))) {
+            self.save()?;
         }
-        let value = match training_loss {
-            Some(objective) => objective(x, target)?,
-            None => loss(&model.forward_t(x, true)?, target)?,
+        Ok(match (asked, late) {
+            (true, _) => ControlFlow::Break(End::Interrupted),
+            (_, true) => ControlFlow::Break(End::TimeLimit),
+            _ => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Takes in a batch, by a step of the optimiser where it is due.
+    fn step(&mut self, batch: &Batch<'_>, due: bool) -> Result<()> {
+        let (cfg, report, epoch) = (self.cfg, self.report, self.counts.epoch);
+        let per_epoch = (cfg.steps_per_epoch).unwrap_or(self.loader.num_batches().div_ceil(cfg.accumulate));
+        let position = Position {
+            epoch,
+            step: self.counts.step as usize,
+            steps: cfg.epochs.saturating_mul(per_epoch),
         };
-        let (first, samples) = (position.step == 0, x.dims().first().copied().unwrap_or(0));
-        let mut losses = self.losses.iter_mut();
-        if let Some(losses) = losses.next() {
-            losses.push(&value, samples, position.epoch)?;
+        let trainer = &mut *self.trainer;
+        if let Some(schedule) = &trainer.schedule {
+            trainer.descent.optimizer.set_learning_rate(schedule(&position));
         }
-        turn::step(&value, *parameters, optimizer.as_mut(), first, cfg, report)?;
-        drop(value);
-        for (turn, losses) in turns.iter_mut().zip(losses) {
-            losses.push(
-                &turn.take(x, target, first, cfg, report)?,
-                samples,
-                position.epoch,
-            )?;
+        let first = |found: GradientCheck| first_gradients(found, cfg, report);
+        let moment = Moment {
+            cfg,
+            position,
+            batch: self.counts.batch + 1,
+            samples: batch.features.dims().first().copied().unwrap_or(0),
+            due,
+            first: (position.epoch == 0 && self.counts.batch == 0).then_some(&first),
+        };
+        let losses = trainer.take_step(batch, moment, &mut self.metrics)?;
+        for (sum, loss) in self.losses.iter_mut().zip(&losses) {
+            sum.push(loss, moment.samples, epoch)?;
         }
-        self.learning_rate = optimizer.learning_rate();
-        for pace in paces {
-            pace.after_batch(optimizer.as_mut())?;
+        self.learning_rate = trainer.descent.optimizer.learning_rate();
+        if due {
+            for pace in &mut trainer.paces {
+                pace.after_batch(trainer.descent.optimizer.as_mut())?;
+            }
         }
         Ok(())
     }
 
     /// Evaluates, tells everybody who wants to know, and writes a checkpoint.
     fn finish_epoch(&mut self, validation: Option<&dyn Dataset>) -> Result<()> {
-        let validation = match validation {
-            Some(set) => Some(self.trainer.scores(set, self.cfg.batch_size, "validation")?),
-            None => None,
+        let count = self.counts.epoch + 1;
+        let due = count.is_multiple_of(self.cfg.validate_every) || count == self.cfg.epochs;
+        let mut averages = self.trainer.descent.averages.take();
+        let result = match &mut averages {
+            Some(averages) if averages.n_averaged() > 0 => {
+                let parameters = self.trainer.descent.parameters;
+                averages
+                    .within(parameters, || self.close_epoch(validation, due))
+                    .map_err(Error::from)
+                    .flatten()
+            }
+            _ => self.close_epoch(validation, due),
         };
+        self.trainer.descent.averages = averages;
+        result?;
+        // Before the other, so that a run that is killed between the two writes both again.
+        self.save_best()?;
+        self.save()
+    }
+
+    fn close_epoch(&mut self, validation: Option<&dyn Dataset>, due: bool) -> Result<()> {
+        let validated = validation.is_some();
+        let validation = (validation.filter(|_| due))
+            .map(|set| self.trainer.scores(set, self.cfg.batch_size, "validation"))
+            .transpose()?;
+        let train_metrics = figures(&self.trainer.metrics, &self.metrics);
+        self.metrics = self.no_metrics();
         let fresh = self.no_losses();
         let mut losses = std::mem::replace(&mut self.losses, fresh).into_iter();
         let epoch = self.counts.epoch;
@@ -190,42 +245,44 @@ impl<'r, 'a> Run<'r, 'a> {
         let record = EpochRecord {
             epoch: epoch + 1,
             train_loss,
+            train_metrics,
             turns: turns.collect::<Result<_>>()?,
             validation,
             learning_rate: self.learning_rate,
             seconds: (self.before + self.since.elapsed()).as_secs_f64(),
         };
         (self.since, self.before) = (Instant::now(), Duration::ZERO);
-        let Trainer {
-            paces,
-            optimizer,
-            callbacks,
-            ..
-        } = &mut *self.trainer;
-        for pace in paces {
-            pace.after_epoch(&record, optimizer.as_mut())?;
+        let trainer = &mut *self.trainer;
+        for pace in &mut trainer.paces {
+            pace.after_epoch(&record, validated, trainer.descent.optimizer.as_mut())?;
         }
         self.report.epoch_end(&record);
-        for callback in callbacks {
+        for callback in &mut trainer.callbacks {
             if callback.on_epoch_end(&record)?.is_break() {
                 self.end = End::Stopped;
             }
         }
         self.history.push(record);
-        self.counts = Counts {
-            epoch: epoch + 1,
-            batch: 0,
-            step: self.counts.step,
-        };
-        // Before the other, so that a run that is killed between the two writes both again.
-        self.save_best()?;
-        self.save()
+        self.counts.epoch = epoch + 1;
+        self.counts.batch = 0;
+        if self.cfg.steps_per_epoch.is_none() {
+            (self.counts.pass, self.counts.next) = (self.counts.pass + 1, 0);
+        }
+        Ok(())
     }
 
     /// One for the trainer and one for each turn.
     fn no_losses(&self) -> Vec<Losses> {
         let count = 1 + self.trainer.turns.len();
         (0..count).map(|_| Losses::new(&self.device)).collect()
+    }
+
+    /// One for each metric, where they are asked for.
+    fn no_metrics(&self) -> Vec<Box<dyn Accumulator>> {
+        match self.cfg.train_metrics {
+            true => self.trainer.metrics.iter().map(|metric| metric.start()).collect(),
+            false => Vec::new(),
+        }
     }
 
     fn save(&mut self) -> Result<()> {
@@ -248,6 +305,9 @@ impl<'r, 'a> Run<'r, 'a> {
         let (Some(watched), Some(record)) = (watched, self.history.last()) else {
             return Ok(());
         };
+        if record.validation.is_none() && watched.is_validated() {
+            return Ok(());
+        }
         let figure = watched.figure(record)?;
         if figure < self.best.unwrap_or(f64::INFINITY) {
             self.best = Some(figure);
@@ -257,5 +317,26 @@ impl<'r, 'a> Run<'r, 'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Names the parameters whose first gradients are nothing to go by.
+fn first_gradients(found: GradientCheck, cfg: &FitConfig<'_>, report: &Report) -> Result<()> {
+    if !found.zero.is_empty() {
+        let names = found.zero.join(", ");
+        report.line(&format!(
+            "WARNING: in the first step the gradients of these parameters are all 0: {names}"
+        ));
+    }
+    if found.missing.is_empty() {
+        return Ok(());
+    }
+    let error = Error::MissingGradients { names: found.missing };
+    match cfg.missing_gradients {
+        MissingGradients::Refuse => Err(error),
+        MissingGradients::Warn => {
+            report.line(&format!("WARNING: {error}"));
+            Ok(())
+        }
     }
 }

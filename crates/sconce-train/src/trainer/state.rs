@@ -4,7 +4,7 @@ use super::run::Run;
 use crate::checkpoint::{Content, Number, Parts, Recipe};
 use crate::{End, Error, Result};
 use candle_core::{Device, Tensor, Var};
-use sconce_core::{Generator, Parameters, default_generator};
+use sconce_core::Parameters;
 use sconce_optim::Optimize;
 use std::path::Path;
 use std::time::Duration;
@@ -12,32 +12,36 @@ use std::time::Duration;
 const MODEL: &str = "model";
 const OPTIMIZER: &str = "optimizer";
 const RATES: &str = "rates";
-/// The process's default generator.
-const DEFAULT: &str = "default";
+const ACCUMULATED: &str = "accumulated";
+const AVERAGES: &str = "averages";
 
 impl Run<'_, '_> {
     /// Everything that the rest of the run depends on.
     pub(super) fn snapshot(&mut self) -> Result<(Parts, Content)> {
         let mut parts = Parts::default();
         let trainer = &*self.trainer;
-        parts.add(MODEL, values(trainer.parameters));
-        add_optimizer(&mut parts, OPTIMIZER, trainer.optimizer.as_ref())?;
-        for turn in &trainer.turns {
-            parts.add(&of_turn(turn.name, MODEL), values(turn.parameters));
-            add_optimizer(
-                &mut parts,
-                &of_turn(turn.name, OPTIMIZER),
-                turn.optimizer.as_ref(),
-            )?;
+        for (part, descent) in trainer.descents() {
+            parts.add(&of(part, MODEL), values(descent.parameters));
+            add_optimizer(&mut parts, &of(part, OPTIMIZER), descent.optimizer.as_ref())?;
+            parts.add(&of(part, ACCUMULATED), descent.accumulated.state()?);
+            if let Some(averages) = &descent.averages {
+                parts.add(&of(part, AVERAGES), averages.state()?);
+            }
         }
         for (i, pace) in trainer.paces.iter().enumerate() {
-            parts.add(&format!("schedule.{i}"), pace.state(trainer.optimizer.as_ref())?);
+            parts.add(
+                &format!("schedule.{i}"),
+                pace.state(trainer.descent.optimizer.as_ref())?,
+            );
         }
         for (i, callback) in trainer.callbacks.iter().enumerate() {
             parts.add(&format!("callback.{i}"), callback.state()?);
         }
+        for (i, metric) in self.metrics.iter().enumerate() {
+            parts.add(&format!("metric.{i}"), metric.state()?);
+        }
         let mut content = Content::new(self.counts, self.recipe(), &self.history);
-        let generators = self.generators().into_iter();
+        let generators = self.trainer.generators().into_iter();
         content.generators = generators
             .map(|(name, generator)| (name, (generator.seed(), generator.position())))
             .collect();
@@ -57,32 +61,38 @@ impl Run<'_, '_> {
         let mismatch = |problem: String| Error::checkpoint(path, problem);
         self.check(&content).map_err(mismatch)?;
         let trainer = &mut *self.trainer;
-        let mut updates = fitting(path, &parts.take(MODEL), trainer.parameters)?;
-        for turn in &trainer.turns {
-            updates.extend(fitting(
-                path,
-                &parts.take(&of_turn(turn.name, MODEL)),
-                turn.parameters,
-            )?);
+        let mut updates = Vec::new();
+        for (part, descent) in trainer.descents() {
+            updates.extend(fitting(path, &parts.take(&of(part, MODEL)), descent.parameters)?);
         }
         let misfit = |error: Error| Error::checkpoint(path, error);
-        set_optimizer(&mut parts, OPTIMIZER, trainer.optimizer.as_mut()).map_err(misfit)?;
-        for turn in &mut trainer.turns {
-            set_optimizer(
-                &mut parts,
-                &of_turn(turn.name, OPTIMIZER),
-                turn.optimizer.as_mut(),
-            )
-            .map_err(misfit)?;
+        for (part, descent) in trainer.descents_mut() {
+            set_optimizer(&mut parts, &of(part, OPTIMIZER), descent.optimizer.as_mut()).map_err(misfit)?;
+            (descent.accumulated)
+                .load_state(&parts.take(&of(part, ACCUMULATED)), descent.parameters)
+                .map_err(|error| misfit(error.into()))?;
+            if let Some(averages) = &mut descent.averages {
+                averages
+                    .load_state(&parts.take(&of(part, AVERAGES)), descent.parameters)
+                    .map_err(|error| misfit(error.into()))?;
+            }
         }
         for (i, pace) in trainer.paces.iter_mut().enumerate() {
-            pace.load_state(&parts.take(&format!("schedule.{i}")), trainer.optimizer.as_mut())
-                .map_err(|error| misfit(error.into()))?;
+            pace.load_state(
+                &parts.take(&format!("schedule.{i}")),
+                trainer.descent.optimizer.as_mut(),
+            )
+            .map_err(|error| misfit(error.into()))?;
         }
         for (i, callback) in trainer.callbacks.iter_mut().enumerate() {
             callback
                 .load_state(&parts.take(&format!("callback.{i}")))
                 .map_err(misfit)?;
+        }
+        for (i, metric) in self.metrics.iter_mut().enumerate() {
+            metric
+                .load_state(&parts.take(&format!("metric.{i}")))
+                .map_err(|error| misfit(error.into()))?;
         }
         if let Some(part) = parts.rest() {
             return Err(mismatch(other("has", part)));
@@ -93,7 +103,7 @@ impl Run<'_, '_> {
                 var.set(&value)?;
             }
         }
-        for (name, generator) in self.generators() {
+        for (name, generator) in self.trainer.generators() {
             if let Some(&(seed, position)) = content.generators.get(&name) {
                 generator.restore(seed, position);
             }
@@ -129,12 +139,37 @@ impl Run<'_, '_> {
                 format!("{:?}", is.shuffle),
             ),
             ("drop_last", was.drop_last.to_string(), is.drop_last.to_string()),
+            (
+                "sampler",
+                format!("{:?}", was.sampler),
+                format!("{:?}", is.sampler),
+            ),
+            (
+                "accumulate",
+                was.accumulate.to_string(),
+                is.accumulate.to_string(),
+            ),
+            (
+                "steps_per_epoch",
+                format!("{:?}", was.steps_per_epoch),
+                format!("{:?}", is.steps_per_epoch),
+            ),
+            (
+                "train_metrics",
+                was.train_metrics.to_string(),
+                is.train_metrics.to_string(),
+            ),
             ("turns", turns(content.losses.len()), turns(self.losses.len())),
         ];
         if let Some((what, was, is)) = pairs.iter().find(|(_, was, is)| was != is) {
             return Err(format!("is of a run with {what} {was}, and this one has {is}"));
         }
-        let own: Vec<String> = self.generators().into_iter().map(|(name, _)| name).collect();
+        let own: Vec<String> = self
+            .trainer
+            .generators()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         if let Some(name) = own.iter().find(|name| !content.generators.contains_key(*name)) {
             return Err(other("lacks", &format!("generator {name}")));
         }
@@ -150,18 +185,21 @@ impl Run<'_, '_> {
             batch_size: self.cfg.batch_size,
             shuffle: self.cfg.shuffle,
             drop_last: self.cfg.drop_last,
+            sampler: (self.cfg.sampler.as_ref())
+                .map(|sampler| format!("{:08x}", crc32fast::hash(format!("{sampler:?}").as_bytes()))),
+            accumulate: self.cfg.accumulate,
+            steps_per_epoch: self.cfg.steps_per_epoch,
+            train_metrics: self.cfg.train_metrics,
         }
-    }
-
-    fn generators(&self) -> Vec<(String, Generator)> {
-        let mut all = vec![(DEFAULT.to_string(), default_generator())];
-        all.extend(self.trainer.generators.iter().cloned());
-        all
     }
 }
 
-fn of_turn(turn: &str, part: &str) -> String {
-    format!("turn.{turn}/{part}")
+/// A part of the trainer's own, or of a turn.
+fn of(turn: Option<&str>, part: &str) -> String {
+    match turn {
+        None => part.to_string(),
+        Some(turn) => format!("turn.{turn}/{part}"),
+    }
 }
 
 fn other(how: &str, part: &str) -> String {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::EpochRecord;
 use crate::{Accuracy, EarlyStopping, EarlyStoppingConfig, Error, Watched};
+use crate::{EpochRecord, Progress};
 use candle_core::DType;
 use candle_nn::func_t;
 use sconce_core::{Init, Param, ParamStore, is_grad_enabled, param};

@@ -1,10 +1,10 @@
 //! A loss with an optimiser of its own, beside the trainer's.
 
-use super::{FitConfig, Loss, MissingGradients};
-use crate::report::Report;
-use crate::{Error, Result};
+use super::Loss;
+use super::descent::{Descent, Moment};
+use crate::Result;
 use candle_core::Tensor;
-use sconce_core::{Parameters, backward};
+use sconce_core::Parameters;
 use sconce_optim::Optimize;
 
 /// Another loss, which another optimiser minimises over other parameters, after each step of the trainer's own.
@@ -39,8 +39,7 @@ use sconce_optim::Optimize;
 /// ```
 pub struct Turn<'a> {
     pub(super) name: &'static str,
-    pub(super) parameters: &'a dyn Parameters,
-    pub(super) optimizer: Box<dyn Optimize + 'a>,
+    pub(super) descent: Descent<'a>,
     objective: Loss<'a>,
 }
 
@@ -55,52 +54,15 @@ impl<'a> Turn<'a> {
     ) -> Self {
         Self {
             name,
-            parameters,
-            optimizer,
+            descent: Descent::new(parameters, optimizer),
             objective: Box::new(objective),
         }
     }
 
     /// One step; the loss before it.
-    pub(super) fn take(
-        &mut self,
-        x: &Tensor,
-        target: &Tensor,
-        first: bool,
-        cfg: &FitConfig<'_>,
-        report: &Report,
-    ) -> Result<Tensor> {
+    pub(super) fn take(&mut self, x: &Tensor, target: &Tensor, at: &Moment<'_>) -> Result<Tensor> {
         let loss = (self.objective)(x, target)?;
-        step(
-            &loss,
-            self.parameters,
-            self.optimizer.as_mut(),
-            first,
-            cfg,
-            report,
-        )?;
+        self.descent.apply(&loss, at)?;
         Ok(loss.detach())
     }
-}
-
-/// Backward and a step of the optimiser. In the first step of a run, parameters without a gradient are named.
-pub(super) fn step(
-    loss: &Tensor,
-    parameters: &dyn Parameters,
-    optimizer: &mut dyn Optimize,
-    first: bool,
-    cfg: &FitConfig<'_>,
-    report: &Report,
-) -> Result<()> {
-    let gradients = backward(loss, parameters)?;
-    if first && !gradients.missing().is_empty() {
-        let error = Error::MissingGradients {
-            names: gradients.missing().to_vec(),
-        };
-        match cfg.missing_gradients {
-            MissingGradients::Refuse => return Err(error),
-            MissingGradients::Warn => report.line(&format!("WARNING: {error}")),
-        }
-    }
-    Ok(optimizer.step(&gradients)?)
 }

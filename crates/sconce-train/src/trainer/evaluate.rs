@@ -1,0 +1,89 @@
+//! What a model gives and how good it is, without training.
+
+use super::{Trainer, losses};
+use crate::{Accumulator, Error, Metric, Result, Scores};
+use candle_core::Tensor;
+use sconce_core::no_grad;
+use sconce_data::{Dataset, Loader, LoaderConfig};
+
+impl Trainer<'_> {
+    /// The mean loss and the metrics over a whole data set.
+    ///
+    /// # Errors
+    /// An empty set, a batch size of 0; any error of the model, the loss, a metric or the data.
+    pub fn evaluate(&self, data: &dyn Dataset, batch_size: usize) -> Result<Scores> {
+        self.scores(data, batch_size, "evaluation")
+    }
+
+    /// What the model gives for these features.
+    ///
+    /// # Shapes
+    /// features `[samples, *]`, output `[samples, *]` as the model's
+    ///
+    /// # Errors
+    /// No features, a batch size of 0; any error of the model.
+    pub fn predict(&self, features: &Tensor, batch_size: usize) -> Result<Tensor> {
+        let samples = features.dims().first().copied().unwrap_or(0);
+        if samples == 0 {
+            return Err(Error::Empty { set: "prediction" });
+        }
+        if batch_size == 0 {
+            return Err(sconce_core::Error::config("predict", "batch_size", 0, "at least 1").into());
+        }
+        let device = self.device();
+        let outputs = no_grad(|| {
+            let batch = |start: usize| {
+                let size = batch_size.min(samples - start);
+                let x = features.narrow(0, start, size)?.to_device(&device)?;
+                Ok(self.model.forward_t(&x, false)?.detach())
+            };
+            (0..samples)
+                .step_by(batch_size)
+                .map(batch)
+                .collect::<candle_core::Result<Vec<_>>>()
+        })?;
+        Ok(Tensor::cat(&outputs, 0)?)
+    }
+
+    pub(super) fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {
+        if data.is_empty() {
+            return Err(Error::Empty { set });
+        }
+        let device = self.device();
+        let loader = Loader::new(data, &LoaderConfig::new(batch_size))?;
+        let mut accumulators: Vec<_> = self.metrics.iter().map(|metric| metric.start()).collect();
+        let (mut sum, mut samples) = (0., 0);
+        no_grad(|| {
+            for batch in loader.epoch(0) {
+                let (x, target) = batch?;
+                let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
+                let output = self.model.forward_t(&x, false)?;
+                let rows = x.dims().first().copied().unwrap_or(0);
+                sum += losses::value(&(self.loss)(&output, &target)?)? * rows as f64;
+                samples += rows;
+                for accumulator in &mut accumulators {
+                    accumulator.update(&output, &target)?;
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        let metrics = figures(&self.metrics, &accumulators);
+        Ok(Scores {
+            loss: sum / samples as f64,
+            metrics,
+        })
+    }
+}
+
+/// Each metric's name and value, and its details.
+pub(super) fn figures(
+    metrics: &[Box<dyn Metric + '_>],
+    accumulators: &[Box<dyn Accumulator>],
+) -> Vec<(String, f64)> {
+    let mut all = Vec::new();
+    for (metric, accumulator) in metrics.iter().zip(accumulators) {
+        all.push((metric.name().to_owned(), accumulator.value()));
+        all.extend(accumulator.details());
+    }
+    all
+}

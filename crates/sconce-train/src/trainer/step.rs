@@ -1,0 +1,157 @@
+//! One batch of a run.
+
+use super::descent::{Descent, Moment};
+use super::{Loss, Position, Trainer, losses};
+use crate::{Accumulator, Result};
+use candle_core::{ModuleT, Tensor};
+use sconce_optim::Optimize;
+
+/// What a training step of one's own has at hand, for
+/// [`Trainer::with_training_step`](super::Trainer::with_training_step).
+pub struct TrainingStep<'s, 'a> {
+    model: &'s dyn ModuleT,
+    loss: &'s Loss<'a>,
+    descent: &'s mut Descent<'a>,
+    moment: Moment<'s>,
+    metrics: &'s mut [Box<dyn Accumulator>],
+}
+
+impl<'a> TrainingStep<'_, 'a> {
+    /// Where in the run it is.
+    pub fn position(&self) -> Position {
+        self.moment.position
+    }
+
+    /// What the model gives, as in training.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
+        Ok(self.model.forward_t(features, true)?)
+    }
+
+    /// The trainer's loss.
+    ///
+    /// # Errors
+    /// Those of the loss.
+    pub fn loss(&self, output: &Tensor, target: &Tensor) -> Result<Tensor> {
+        Ok((self.loss)(output, target)?)
+    }
+
+    /// Shows an output to the metrics, where the run computes them while training.
+    ///
+    /// # Errors
+    /// Those of a metric.
+    pub fn observe(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
+        let output = output.detach();
+        for metric in self.metrics.iter_mut() {
+            metric.update(&output, target)?;
+        }
+        Ok(())
+    }
+
+    /// Goes down this loss: its gradients, checked, gathered and clipped as the run wants, and the optimiser's step where it is
+    /// due, with what follows it. Calling it twice takes two steps.
+    ///
+    /// # Errors
+    /// A loss or a gradient that isn't finite, or a gradient that is missing in the first step; those of the model's backward pass
+    /// and of the optimiser.
+    pub fn apply(&mut self, loss: &Tensor) -> Result<()> {
+        self.descent.apply(loss, &self.moment)
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&mut self) -> &mut (dyn Optimize + 'a) {
+        self.descent.optimizer.as_mut()
+    }
+}
+
+/// What training minimises.
+pub(super) enum Objective<'a> {
+    /// The trainer's loss.
+    Plain,
+    /// Another loss, of features and target.
+    Loss(Loss<'a>),
+    /// Whatever this does.
+    Step(StepFn<'a>),
+    /// The samples' own losses, and a weight for each sample of the training set.
+    Weighted(Loss<'a>, Vec<f64>),
+}
+
+/// A step of one's own.
+pub(super) type StepFn<'a> =
+    Box<dyn FnMut(&mut TrainingStep<'_, 'a>, &Tensor, &Tensor) -> Result<Tensor> + 'a>;
+
+/// A batch that was loaded.
+pub(super) struct Batch<'b> {
+    pub(super) features: Tensor,
+    pub(super) target: Tensor,
+    /// The samples' places in the training set.
+    pub(super) indices: &'b [usize],
+}
+
+impl Trainer<'_> {
+    /// Takes a step by a batch, then each turn's. The losses before their steps, in this order.
+    pub(super) fn take_step(
+        &mut self,
+        batch: &Batch<'_>,
+        moment: Moment<'_>,
+        metrics: &mut [Box<dyn Accumulator>],
+    ) -> Result<Vec<Tensor>> {
+        let (x, target) = (&batch.features, &batch.target);
+        let mut step = TrainingStep {
+            model: self.model.as_ref(),
+            loss: &self.loss,
+            descent: &mut self.descent,
+            moment,
+            metrics,
+        };
+        let loss = match &mut self.objective {
+            Objective::Step(own) => own(&mut step, x, target)?,
+            Objective::Loss(own) => {
+                let loss = own(x, target)?;
+                step.apply(&loss)?;
+                loss
+            }
+            Objective::Plain => {
+                let output = step.forward(x)?;
+                let loss = step.loss(&output, target)?;
+                step.observe(&output, target)?;
+                step.apply(&loss)?;
+                loss
+            }
+            Objective::Weighted(own, weights) => {
+                let output = step.forward(x)?;
+                let loss = weighted(&own(&output, target)?, weights, batch.indices)?;
+                step.observe(&output, target)?;
+                step.apply(&loss)?;
+                loss
+            }
+        };
+        // Detached: the graph must not live longer than its step.
+        let mut all = vec![loss.detach()];
+        drop(loss);
+        for turn in &mut self.turns {
+            all.push(turn.take(x, target, &moment)?);
+        }
+        Ok(all)
+    }
+}
+
+/// Σ wᵢ·lᵢ / n over a batch of n samples.
+fn weighted(losses: &Tensor, weights: &[f64], indices: &[usize]) -> Result<Tensor> {
+    if losses.dims() != [indices.len()] {
+        let expected = format!("[{}], one for each sample: reduce it with none", indices.len());
+        return Err(
+            sconce_core::Error::shape("Trainer", "losses of samples", expected, losses.dims()).into(),
+        );
+    }
+    let weights: Vec<f64> = indices.iter().filter_map(|&i| weights.get(i).copied()).collect();
+    let weights = Tensor::new(weights, losses.device())?.to_dtype(losses.dtype())?;
+    Ok((losses * weights)?.mean_all()?)
+}
+
+/// The losses as numbers.
+pub(super) fn first_value(losses: &[Tensor]) -> Result<f64> {
+    losses.first().map_or(Ok(f64::NAN), losses::value)
+}

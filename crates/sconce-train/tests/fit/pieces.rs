@@ -1,0 +1,111 @@
+//! Stopped after every batch.
+
+use super::*;
+
+/// A run that is stopped after every batch, each time by its time limit, until it is done.
+fn in_pieces(
+    cfg: &FitConfig<'_>,
+    folder: &Path,
+    run: impl Fn(&FitConfig<'_>) -> (History, Vec<f64>),
+) -> (History, Vec<f64>) {
+    let piece = FitConfig {
+        time_limit: Some(Duration::ZERO),
+        checkpoints: Some(CheckpointConfig {
+            resume: true,
+            signals: false,
+            ..CheckpointConfig::new(folder)
+        }),
+        ..cfg.clone()
+    };
+    for _ in 0..1000 {
+        let (history, w) = run(&piece);
+        if history.end != End::TimeLimit {
+            return (history, w);
+        }
+    }
+    panic!("it doesn't come to its end")
+}
+
+#[test]
+fn a_run_in_pieces_is_the_whole_run_with_every_option() {
+    let set = data();
+    let run = |cfg: &FitConfig<'_>| {
+        let (store, w) = model();
+        let adam = Adam::new(
+            &AdamConfig {
+                lr: 0.05,
+                ..AdamConfig::default()
+            },
+            &store,
+        )
+        .unwrap();
+        let mut trainer = Trainer::new(
+            |x: &Tensor| x.matmul(&w.tensor()),
+            &store,
+            Box::new(adam),
+            squares,
+        )
+        .with_metric(Mae)
+        .with_metric(R2)
+        .with_averages(&EmaConfig {
+            decay: 0.9,
+            ..EmaConfig::default()
+        })
+        .unwrap();
+        let mut history = trainer.fit(&set, cfg).unwrap();
+        let averages = trainer.averages().unwrap().tensors().unwrap();
+        drop(trainer);
+        history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.);
+        let mut all = values(&w);
+        // Before the first step there are none.
+        for (_, average) in averages {
+            all.extend(average.flatten_all().unwrap().to_vec1::<f64>().unwrap());
+        }
+        (history, all)
+    };
+    for steps_per_epoch in [None, Some(5)] {
+        for accumulate in [1, 3] {
+            let cfg = FitConfig {
+                accumulate,
+                steps_per_epoch,
+                clip: Some(Clip::Norm(1.)),
+                train_metrics: true,
+                validation: Validation::Set(&set),
+                validate_every: 2,
+                workers: 1,
+                ..quiet(3, 4)
+            };
+            let place = tempfile::tempdir().unwrap();
+            let (whole, w) = run(&cfg);
+            let (pieces, same) = in_pieces(&cfg, place.path(), run);
+            assert_eq!(pieces, whole);
+            assert_eq!(same, w);
+            // With other options it would be another run.
+            let other = FitConfig {
+                accumulate: 2,
+                ..cfg.clone()
+            };
+            let (store, w) = model();
+            let mut trainer = Trainer::new(
+                |x: &Tensor| x.matmul(&w.tensor()),
+                &store,
+                sgd(&store, 0.1),
+                squares,
+            );
+            let other = FitConfig {
+                checkpoints: Some(CheckpointConfig {
+                    resume: true,
+                    ..CheckpointConfig::new(place.path())
+                }),
+                ..other
+            };
+            let error = trainer.fit(&set, &other).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!(
+                    "is of a run with accumulate {accumulate}, and this one has 2"
+                )),
+                "{error}"
+            );
+        }
+    }
+}
