@@ -95,7 +95,7 @@ impl<'a> Trainer<'a> {
     /// let forgotten = param(&store.builder(), 1, "forgotten", &Init::Const(1.))?;
     /// let x = Tensor::new(&[1., 3.], &Device::Cpu)?;
     /// let data = TensorDataset::new(&x, &x)?;
-    /// let sgd = Sgd::new(&SgdConfig { lr: 0.05, ..SgdConfig::default() }, &store)?;
+    /// let sgd = Sgd::new(&SgdConfig { lr: 0.025, ..SgdConfig::default() }, &store)?;
     /// let model = |x: &Tensor| x.broadcast_mul(&(w.tensor() * 2.)?);
     /// let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
     /// let check = Trainer::new(model, &store, Box::new(sgd), loss).check_batch(&data, 2)?;
