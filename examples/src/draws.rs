@@ -26,6 +26,11 @@ impl Draws {
         Self(Generator::new(seed_for(seed, purpose)))
     }
 
+    /// From the start of the sequence that an item of this number has, so that items can be made in any order.
+    pub fn at(seed: u64, purpose: &str, item: usize) -> Self {
+        Self::new(seed_for(seed, purpose).wrapping_add(item as u64), "item")
+    }
+
     /// From 0 to below 1.
     pub fn uniform(&self) -> f64 {
         let mut value = [0.];
@@ -59,6 +64,14 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn items_differ_and_can_be_had_again() {
+        let first = |seed, item| Draws::at(seed, "a", item).uniform();
+        assert_eq!(first(1, 7), first(1, 7));
+        assert_ne!(first(1, 7), first(1, 8));
+        assert_ne!(first(1, 7), first(0, 8));
+    }
 
     #[test]
     fn a_seed_decides_and_ranges_hold() {

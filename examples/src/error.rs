@@ -9,12 +9,27 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Why a program stops: one line, made from any error.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    message: String,
+    /// Whether somebody asked it to stop, which is no error.
+    asked: bool,
+}
 
 impl Failure {
     /// With a message of one's own.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(one_line(&message.into()))
+        Self {
+            message: one_line(&message.into()),
+            asked: false,
+        }
+    }
+
+    /// No failure: somebody asked the program to stop, and it says so.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self {
+            asked: true,
+            ..Self::new(message)
+        }
     }
 
     /// With what is wrong with a file.
@@ -24,7 +39,7 @@ impl Failure {
 
     /// The line.
     pub fn message(&self) -> &str {
-        &self.0
+        &self.message
     }
 }
 
@@ -48,10 +63,14 @@ fn one_line(message: &str) -> String {
     lines.join("; ")
 }
 
-/// Runs a program: the status is 0, or 1 after one line that says what is wrong.
+/// Runs a program: the status is 0, or 1 after one line that says what is wrong. One that was asked to stop has done so.
 pub fn run(program: impl FnOnce() -> Result<()>) -> ExitCode {
     match program() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.asked => {
+            crate::say(failure.message());
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             use std::io::Write;
             let _ = writeln!(std::io::stderr(), "error: {}", failure.message());

@@ -7,11 +7,13 @@ mod error;
 pub mod layout;
 pub mod picture;
 pub mod plot;
+mod saving;
 pub mod sentences;
 pub mod shapes;
 
 pub use draws::{Draws, seed_for};
 pub use error::{Failure, Result, run};
+pub use saving::{Saving, whole};
 
 use sconce::optim::schedule::WarmUpCosine;
 use sconce::train::Position;

@@ -3,6 +3,7 @@
 use crate::EpochRecord;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 /// What a run shows while it goes on, all of it on the standard output.
@@ -11,6 +12,8 @@ pub enum Progress {
     /// On a terminal a bar an epoch, and everywhere a line after each.
     #[default]
     Auto,
+    /// Only what is out of the ordinary: warnings, and that a run was resumed or interrupted.
+    Notices,
     /// Nothing.
     Quiet,
 }
@@ -31,10 +34,11 @@ impl Report {
             epochs,
             steps,
         };
-        if cfg!(debug_assertions) {
-            report.line(
-                "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`",
-            );
+        if cfg!(debug_assertions) && progress != Progress::Quiet {
+            static ONCE: Once = Once::new();
+            let warning =
+                "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`";
+            ONCE.call_once(|| report.line(warning));
         }
         report
     }
@@ -63,7 +67,9 @@ impl Report {
     }
 
     pub(crate) fn epoch_end(&self, record: &EpochRecord) {
-        self.line(&line(record, self.epochs));
+        if self.progress == Progress::Auto {
+            self.line(&line(record, self.epochs));
+        }
     }
 }
 

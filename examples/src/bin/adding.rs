@@ -2,15 +2,16 @@
 
 use clap::{Parser, ValueEnum};
 use sconce::candle_core::{DType, Device, Module, Result as CandleResult, Tensor};
-use sconce::core::{Generator, ParamStore, Parameters, parse_device};
-use sconce::data::TensorDataset;
+use sconce::core::{ParamStore, Parameters, parse_device};
+use sconce::data::Dataset;
 use sconce::losses::{Reduction, mse};
 use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::rnn::{Gru, GruConfig, Lstm, LstmConfig, Rnn, RnnConfig};
-use sconce::train::{FitConfig, Progress, Trainer};
+use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves};
-use sconce_examples::{Common, Failure, Result, expect_below, figure, in_folder, say, seed_for};
+use sconce_examples::{Common, Draws, Failure, Result, Saving, expect_below, figure, in_folder, say, whole};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,6 +44,8 @@ struct Flags {
     /// Draw the error of each network as it learns: adding.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -136,72 +139,89 @@ fn learn(
 ) -> Result<Vec<(f64, f64)>> {
     let store = ParamStore::new(DType::F32, device).seeded(flags.common.seed);
     let net = Net::new(kind, flags.hidden, &store)?;
-    // The test's numbers and the training's come from seeds of their own, the same for all three networks.
-    let numbers = Generator::new(seed_for(flags.common.seed, "training numbers"));
-    let test = sequences(
-        TEST,
+    // The test's numbers and the training's are drawn apart, and are the same for all three networks.
+    let sequences = |count, purpose| Sequences {
+        count,
         length,
-        &Generator::new(seed_for(flags.common.seed, "test numbers")),
-        device,
-    )?;
+        seed: flags.common.seed,
+        purpose,
+    };
+    let in_round = ROUND.min(steps);
+    let rounds = steps.div_ceil(in_round);
+    let train = sequences(
+        rounds.saturating_mul(in_round).saturating_mul(flags.batch_size),
+        "training numbers",
+    );
+    let test = Dataset::cache(sequences(TEST, "test numbers"));
     let cfg = AdamConfig {
         lr: flags.lr,
         ..AdamConfig::default()
     };
     let adam = Adam::new(&cfg, &store)?;
     let loss = |sums: &Tensor, targets: &Tensor| mse(sums, targets, Reduction::Mean);
-    let mut trainer = Trainer::new(|x: &Tensor| net.forward(x), &store, Box::new(adam), loss);
-    let mut errors = Vec::new();
-    let mut done = 0;
-    while done < steps {
-        let now = ROUND.min(steps - done);
-        let data = sequences(now * flags.batch_size, length, &numbers, device)?;
-        let cfg = FitConfig {
-            progress: Progress::Quiet,
-            ..FitConfig::new(1, flags.batch_size)
-        };
-        trainer.fit(&data, &cfg)?;
-        done += now;
-        let error = trainer.evaluate(&test, TEST)?.loss;
-        if !error.is_finite() {
-            let message = format!("{name}'s error is {error} after {done} steps: a lower --lr may help");
-            return Err(Failure::new(message));
-        }
-        errors.push((done as f64, error));
-        if done % (5 * ROUND) == 0 {
+    let error = |record: &EpochRecord| {
+        let error = record.validation.as_ref().map_or(f64::NAN, |scores| scores.loss);
+        (record.epoch * in_round, error)
+    };
+    let look = |record: &EpochRecord| {
+        let (done, error) = error(record);
+        if record.epoch.is_multiple_of(5) {
             say(format_args!("{name}, length {length}, step {done}: {error:.4}"));
         }
-        if error < LEARNT {
-            break;
-        }
+        // Of no use any more, or learnt.
+        Ok(match error.is_finite() && error >= LEARNT {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        })
+    };
+    let mut trainer =
+        Trainer::new(|x: &Tensor| net.forward(x), &store, Box::new(adam), loss).with_callback(look);
+    let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[&format!("length-{length}"), name]),
+        shuffle: None,
+        steps_per_epoch: Some(in_round),
+        validation: Validation::Set(&test),
+        progress: Progress::Notices,
+        ..FitConfig::new(rounds, flags.batch_size)
+    };
+    let history = whole(trainer.fit(&train, &cfg)?)?;
+    let errors = history.epochs.iter().map(error);
+    if let Some((done, error)) = errors.clone().find(|(_, error)| !error.is_finite()) {
+        let message = format!("{name}'s error is {error} after {done} steps: a lower --lr may help");
+        return Err(Failure::new(message));
     }
-    Ok(errors)
+    Ok(errors.map(|(done, error)| (done as f64, error)).collect())
 }
 
-/// Sequences `[count, length, 2]` of numbers and marks with the sums `[count, 1]` of the two marked numbers.
-fn sequences(count: usize, length: usize, random: &Generator, device: &Device) -> Result<TensorDataset> {
-    let mut values = vec![0.; count * length];
-    random.fill_uniform(&mut values, 0., 1.);
-    let mut places = vec![0.; 2 * count];
-    random.fill_uniform(&mut places, 0., 1.);
-    let half = length / 2;
-    let (mut inputs, mut sums) = (Vec::with_capacity(2 * count * length), Vec::with_capacity(count));
-    for (row, places) in values.chunks(length).zip(places.chunks(2)) {
-        let (first, second) = match places {
-            [a, b] => (place(*a, 0, half), place(*b, half, length)),
-            _ => (0, half),
-        };
-        let mut sum = 0.;
-        for (i, &value) in row.iter().enumerate() {
-            let marked = i == first || i == second;
+/// Sequences `[length, 2]` of numbers and marks with the sum `[1]` of the two marked numbers, made when they are asked for.
+struct Sequences {
+    count: usize,
+    length: usize,
+    seed: u64,
+    purpose: &'static str,
+}
+
+impl Dataset for Sequences {
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn get(&self, index: usize) -> CandleResult<(Tensor, Tensor)> {
+        let (length, half) = (self.length, self.length / 2);
+        let draws = Draws::at(self.seed, self.purpose, index);
+        let (first, second) = (
+            place(draws.uniform(), 0, half),
+            place(draws.uniform(), half, length),
+        );
+        let (mut inputs, mut sum) = (Vec::with_capacity(2 * length), 0.);
+        for i in 0..length {
+            let (value, marked) = (draws.uniform(), i == first || i == second);
             sum += if marked { value } else { 0. };
             inputs.extend([value as f32, f32::from(u8::from(marked))]);
         }
-        sums.push(sum as f32);
+        let inputs = Tensor::from_vec(inputs, (length, 2), &Device::Cpu)?;
+        Ok((inputs, Tensor::new(&[sum as f32], &Device::Cpu)?))
     }
-    let inputs = Tensor::from_vec(inputs, (count, length, 2), device)?;
-    let sums = Tensor::from_vec(sums, (count, 1), device)?;
-    Ok(TensorDataset::new(&inputs, &sums)?)
 }
 
 /// A place from `from` to before `to`, by a draw from [0, 1).

@@ -11,8 +11,8 @@ use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
 use sconce::transformer::models::{BertConfig, BertForMaskedLm, BertForSequenceClassification, BertInputs};
 use sconce_examples::sentences::{KINDS, LENGTH, Language, PAD, Sentences};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say, seed_for,
-    warm_up_then_cosine,
+    Common, Draws, Failure, MOST, MOST_LAYERS, Result, Saving, expect_at_least, figure, in_range, say,
+    seed_for, warm_up_then_cosine, whole,
 };
 use std::process::ExitCode;
 
@@ -59,6 +59,8 @@ struct Flags {
     /// Heads of the attention, which divide the width
     #[arg(long, default_value_t = 4)]
     heads: usize,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -151,7 +153,7 @@ fn compare(flags: &Flags, seed: u64, device: &Device) -> Result<(f64, f64)> {
     };
     let known = ParamStore::new(DType::F32, device).seeded(seed);
     if steps > 0 {
-        pretrain(flags, &cfg, &language, steps, &known, &draws)?;
+        pretrain(flags, &cfg, &language, steps, (&known, seed), &draws)?;
     }
     let run = |known: Option<&ParamStore>| fine_tune(flags, &cfg, known, [&labelled, &test], seed, device);
     Ok((run(Some(&known))?, run(None)?))
@@ -163,7 +165,7 @@ fn pretrain(
     cfg: &BertConfig,
     language: &Language,
     steps: usize,
-    store: &ParamStore,
+    (store, seed): (&ParamStore, u64),
     draws: &Draws,
 ) -> Result<()> {
     let bert = BertForMaskedLm::new(cfg, store.builder())?;
@@ -193,10 +195,11 @@ fn pretrain(
         &Tensor::from_vec(hidden, shape, &Device::Cpu)?,
     )?;
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[&format!("seed-{seed}"), "pretraining"]),
         shuffle: None,
         ..FitConfig::new(1, flags.batch_size)
     };
-    trainer.fit(&data, &cfg)?;
+    whole(trainer.fit(&data, &cfg)?)?;
     Ok(())
 }
 
@@ -211,6 +214,7 @@ fn fine_tune(
 ) -> Result<f64> {
     let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "classifier"));
     let bert = BertForSequenceClassification::new(cfg, store.builder())?;
+    let run = if known.is_some() { "pretrained" } else { "scratch" };
     let known = known.map(Parameters::named_parameters).unwrap_or_default();
     for (name, var) in store.named_parameters() {
         // The head that guessed words stays behind; pooler and classifier are new.
@@ -230,11 +234,12 @@ fn fine_tune(
     let mut trainer =
         Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss).with_metric(Accuracy);
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[&format!("seed-{seed}"), run]),
         shuffle: Some(seed),
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         ..FitConfig::new(flags.epochs, FINE_BATCH)
     };
-    trainer.fit(labelled, &cfg)?;
+    whole(trainer.fit(labelled, &cfg)?)?;
     let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
     Ok(scores.metric("accuracy").unwrap_or(f64::NAN))
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sconce::candle_core::{DType, Device, Result as CandleResult, Tensor};
-use sconce::core::{Generator, Init, ParamStore, Parameters, backward, no_grad, param, parse_device};
+use sconce::core::{Generator, Init, ParamStore, Parameters, backward, param, parse_device};
 use sconce::data::TensorDataset;
 use sconce::optim::schedule::{
     CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, CyclicMode, ExponentialLr, LinearLr,
@@ -11,9 +11,9 @@ use sconce::optim::schedule::{
 use sconce::optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
 };
-use sconce::train::{FitConfig, Progress, Trainer};
+use sconce::train::{FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Curve, Panel, Surface, panels, surfaces};
-use sconce_examples::{Common, Result, expect_below, figure, in_folder, say};
+use sconce_examples::{Common, Result, Saving, expect_below, figure, in_folder, say, whole};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +40,8 @@ struct Flags {
     /// schedules.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -365,19 +367,19 @@ fn line(batch_size: usize, flags: &Flags, device: &Device) -> Result<f64> {
         Box::new(Sgd::new(&cfg, &store)?),
         loss,
     );
-    let mut losses = Vec::new();
-    let once = FitConfig {
-        progress: Progress::Quiet,
-        ..FitConfig::new(1, batch_size)
+    let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[&format!("batch-{batch_size}")]),
+        shuffle: Some(flags.common.seed),
+        validation: Validation::Set(&data),
+        progress: Progress::Notices,
+        ..FitConfig::new(flags.epochs, batch_size)
     };
-    for epoch in 0..flags.epochs {
-        let cfg = FitConfig {
-            shuffle: Some(flags.common.seed.wrapping_add(epoch as u64)),
-            ..once.clone()
-        };
-        trainer.fit(&data, &cfg)?;
-        losses.push(no_grad(|| trainer.evaluate(&data, POINTS))?.loss);
-    }
+    let history = whole(trainer.fit(&data, &cfg)?)?;
+    let validations = history
+        .epochs
+        .iter()
+        .filter_map(|epoch| epoch.validation.as_ref());
+    let losses: Vec<f64> = validations.map(|scores| scores.loss).collect();
     let printed: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
     say(format_args!(
         "  {batch_size:>3} a step, {} epochs: {}",

@@ -11,8 +11,8 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, Result, data_folder, expect_above, expect_at_least, figure, in_folder,
-    in_range, say, seed_for,
+    Common, Draws, Failure, MOST, Result, Saving, data_folder, expect_above, expect_at_least, figure,
+    in_folder, in_range, say, seed_for, whole,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +54,8 @@ struct Flags {
     /// Draw the accuracy on the validation papers as training goes: gcn.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -188,7 +190,12 @@ impl ModuleT for Net<'_> {
 }
 
 /// Trains one network: its accuracy on the validation papers after each step, and on the test papers.
-fn learn(flags: &Flags, papers: &Papers, citations: &Graph, seed: u64) -> Result<(Vec<f64>, f64)> {
+fn learn(
+    flags: &Flags,
+    papers: &Papers,
+    citations: &Graph,
+    (run, seed): (&str, u64),
+) -> Result<(Vec<f64>, f64)> {
     manual_seed(seed_for(seed, "dropout"));
     let store = ParamStore::new(DType::F32, papers.words.device()).seeded(seed);
     let layer = |name: &str, inputs, outputs| {
@@ -221,12 +228,13 @@ fn learn(flags: &Flags, papers: &Papers, citations: &Graph, seed: u64) -> Result
         .with_training_loss(with_decay)
         .with_metric(Accuracy);
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[run]),
         shuffle: None,
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         validation: Validation::Set(&papers.validation),
         ..FitConfig::new(flags.epochs(), PAPERS)
     };
-    let history = trainer.fit(&papers.train, &cfg)?;
+    let history = whole(trainer.fit(&papers.train, &cfg)?)?;
     let accuracy = |scores: &sconce::train::Scores| scores.metric("accuracy").unwrap_or(f64::NAN);
     let test = trainer.evaluate(&papers.test, papers.test.len())?;
     if !test.loss.is_finite() {
@@ -260,14 +268,14 @@ fn run(flags: &Flags) -> Result<()> {
         papers.test.len()
     ));
     let none = papers.citations.select_edges(&[])?;
-    let (without, alone) = learn(flags, &papers, &none, flags.common.seed)?;
+    let (without, alone) = learn(flags, &papers, &none, ("words", flags.common.seed))?;
     say(format_args!(
         "from their words alone: {alone:.4} of the test papers right"
     ));
     let (mut lines, mut sum) = (vec![Curve::numbered("words alone", without)], 0.);
     for i in 0..flags.seeds {
         let seed = flags.common.seed.wrapping_add(i as u64);
-        let (validation, test) = learn(flags, &papers, &papers.citations, seed)?;
+        let (validation, test) = learn(flags, &papers, &papers.citations, (&format!("seed-{seed}"), seed))?;
         let last = validation.last().copied().unwrap_or(f64::NAN);
         say(format_args!(
             "seed {seed}: {test:.4} of the test papers right, {last:.4} of the validation's"

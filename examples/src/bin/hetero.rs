@@ -11,8 +11,8 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
 use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, Result, expect_above, expect_at_least, figure, in_folder, in_range, say,
-    seed_for,
+    Common, Draws, Failure, MOST, Result, Saving, expect_above, expect_at_least, figure, in_folder, in_range,
+    say, seed_for, whole,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +45,8 @@ struct Flags {
     /// Draw the accuracy on the validation papers as training goes: hetero.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -230,13 +232,15 @@ fn learn(
     let loss = |logits: &Tensor, fields: &Tensor| cross_entropy(logits, fields, Reduction::Mean);
     let mut trainer = Trainer::new(net, &store, adam, loss).with_metric(Accuracy);
     let validation = papers(LABELLED, LABELLED + VALIDATION, device)?;
+    let run = format!("{}-seed-{seed}", if typed { "types" } else { "alike" });
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[&run]),
         shuffle: None,
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         validation: Validation::Set(&validation),
         ..FitConfig::new(flags.epochs(), PAPERS)
     };
-    let history = trainer.fit(&papers(0, LABELLED, device)?, &cfg)?;
+    let history = whole(trainer.fit(&papers(0, LABELLED, device)?, &cfg)?)?;
     let test = trainer.evaluate(&papers(LABELLED + VALIDATION, PAPERS, device)?, PAPERS)?;
     let accuracy = |scores: &sconce::train::Scores| scores.metric("accuracy").unwrap_or(f64::NAN);
     let epochs = history

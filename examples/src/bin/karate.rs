@@ -8,9 +8,10 @@ use sconce::gnn::{Aggregation, GcnConv, GcnConvConfig, Graph};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
+use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Scores, Trainer, Validation};
 use sconce_examples::plot::{Cloud, clouds};
-use sconce_examples::{Common, Failure, Result, expect_at_least, figure, in_folder, say};
+use sconce_examples::{Common, Failure, Result, Saving, expect_at_least, figure, in_folder, say, whole};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ struct Flags {
     /// Draw the two numbers that the network makes of each member, as training goes: karate.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -161,49 +164,48 @@ fn run(flags: &Flags) -> Result<()> {
     let net = Net::new(flags.hidden, &store, &device)?;
     let everyone: Vec<u32> = (0..MEMBERS as u32).collect();
     let (known, all) = (members(&KNOWN, &device)?, members(&everyone, &device)?);
-    let optimizer = AdamConfig {
+    let cfg = AdamConfig {
         lr: flags.lr,
         ..AdamConfig::default()
     };
-    let optimizer = Box::new(Adam::new(&optimizer, &store)?);
+    let optimizer = |store: &ParamStore| Ok::<_, Failure>(Box::new(Adam::new(&cfg, store)?));
     let loss = |logits: &Tensor, sides: &Tensor| cross_entropy(logits, sides, Reduction::Mean);
     let model = |ids: &Tensor| net.forward(ids);
-    let mut trainer = Trainer::new(model, &store, optimizer, loss).with_metric(Accuracy);
-
     say(format_args!(
         "{MEMBERS} members, {} friendships; the sides of members {} and {} are known",
         net.graph.num_edges() / 2,
         KNOWN[0],
         KNOWN[1]
     ));
-    let mut panels = Vec::new();
-    let (mut done, mut accuracy) = (0, f64::NAN);
-    for panel in 0..PANELS {
-        // Most happens early.
-        let until = flags.steps * panel * panel / ((PANELS - 1) * (PANELS - 1));
-        if until > done {
-            let cfg = FitConfig {
-                shuffle: None,
-                progress: Progress::Quiet,
-                ..FitConfig::new(until - done, KNOWN.len())
-            };
-            trainer.fit(&known, &cfg)?;
-            done = until;
+    let before = Trainer::new(model, &store, optimizer(&store)?, loss)
+        .with_metric(Accuracy)
+        .evaluate(&all, MEMBERS)?;
+    let mut panels = vec![look(&net, 0, &before)?];
+    let mut accuracy = before.metric("accuracy").unwrap_or(f64::NAN);
+    // Most happens early.
+    let shown: Vec<usize> = (1..PANELS)
+        .map(|panel| flags.steps * panel * panel / ((PANELS - 1) * (PANELS - 1)))
+        .collect();
+    let report = |step: &EpochRecord| {
+        if let (true, Some(scores)) = (shown.contains(&step.epoch), &step.validation) {
+            panels.push(look(&net, step.epoch, scores)?);
         }
-        let scores = trainer.evaluate(&all, MEMBERS)?;
-        if !scores.loss.is_finite() {
-            return Err(Failure::new(format!(
-                "the loss is {} after step {done}",
-                scores.loss
-            )));
-        }
-        accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
-        say(format_args!(
-            "after step {done}: loss {:.4}, accuracy {accuracy:.4} (all members)",
-            scores.loss
-        ));
-        let title = format!("step {done}: {:.0} of {MEMBERS} right", accuracy * MEMBERS as f64);
-        panels.push(cloud(title, &no_grad(|| net.embedding())?)?);
+        Ok(ControlFlow::Continue(()))
+    };
+    let mut trainer = Trainer::new(model, &store, optimizer(&store)?, loss)
+        .with_metric(Accuracy)
+        .with_callback(report);
+    let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
+        shuffle: None,
+        validation: Validation::Set(&all),
+        progress: Progress::Notices,
+        ..FitConfig::new(flags.steps, KNOWN.len())
+    };
+    let history = whole(trainer.fit(&known, &cfg)?)?;
+    drop(trainer);
+    if let Some(last) = history.epochs.last().and_then(|step| step.validation.as_ref()) {
+        accuracy = last.metric("accuracy").unwrap_or(f64::NAN);
     }
     if let Some(path) = &picture {
         clouds(path, &panels, 3)?;
@@ -216,7 +218,18 @@ fn run(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
-fn cloud(title: String, embedding: &Tensor) -> Result<Cloud> {
+/// Prints how far it is after so many steps, and gives a panel of the picture.
+fn look(net: &Net, step: usize, scores: &Scores) -> sconce::train::Result<Cloud> {
+    let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
+    say(format_args!(
+        "after step {step}: loss {:.4}, accuracy {accuracy:.4} (all members)",
+        scores.loss
+    ));
+    let title = format!("step {step}: {:.0} of {MEMBERS} right", accuracy * MEMBERS as f64);
+    Ok(cloud(title, &no_grad(|| net.embedding())?)?)
+}
+
+fn cloud(title: String, embedding: &Tensor) -> CandleResult<Cloud> {
     let rows = embedding.to_vec2::<f32>()?;
     let point = |row: &Vec<f32>| match row.as_slice() {
         &[x, y] => (f64::from(x), f64::from(y)),

@@ -11,8 +11,8 @@ use sconce::train::{FitConfig, Trainer, Validation};
 use sconce_examples::picture::{self, Panel, panels};
 use sconce_examples::shapes::{Canvas, Point, Shape, between};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, Result, expect_at_least, figure, in_folder, in_range, say,
-    warm_up_then_cosine,
+    Common, Draws, Failure, MOST, Result, Saving, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine, whole,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,6 +53,8 @@ struct Flags {
     /// Draw the first test pictures into keypoints.png in this folder: the true corners, the corners found, the heat
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -107,11 +109,12 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
 
     let heat = trainer.predict(test.features(), EVALUATION_BATCH)?;
     if !heat.sqr()?.mean_all()?.to_scalar::<f32>()?.is_finite() {

@@ -15,8 +15,8 @@ use sconce::optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
 use sconce::train::{Accuracy, FitConfig, Position, Trainer, Validation};
 use sconce_examples::picture::{self, Drawing};
 use sconce_examples::{
-    Common, Failure, Result, check_writable, digits, expect_below, figure, in_folder, say,
-    warm_up_then_cosine,
+    Common, Failure, Result, Saving, check_writable, digits, expect_below, figure, in_folder, say,
+    warm_up_then_cosine, whole,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,6 +70,8 @@ struct Flags {
     /// Write the computation graph of a training step there, for Graphviz
     #[arg(long, value_name = "FILE.dot")]
     graph: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -177,11 +179,12 @@ fn run(flags: &Flags) -> Result<()> {
             data.test.len()
         ));
         let cfg = FitConfig {
+            checkpoints: flags.saving.checkpoints(),
             shuffle: Some(flags.common.seed),
             validation: Validation::Last(VALIDATION_PART),
             ..FitConfig::new(plan.epochs, plan.batch_size)
         };
-        let history = trainer.fit(&*data.train, &cfg)?;
+        let history = whole(trainer.fit(&*data.train, &cfg)?)?;
         if let Some(path) = &flags.save {
             plan.save(path, &store)?;
         }

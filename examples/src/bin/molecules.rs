@@ -12,7 +12,8 @@ use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Trainer};
 use sconce_examples::layout::spread;
 use sconce_examples::plot::{Cloud, graphs};
 use sconce_examples::{
-    Common, Draws, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_folder, in_range, say,
+    Common, Draws, MOST, MOST_LAYERS, Result, Saving, expect_at_least, figure, in_folder, in_range, say,
+    whole,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ struct Flags {
     /// Draw molecules of the test, with what they are and were taken for: molecules.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -222,11 +225,12 @@ fn learn(flags: &Flags, molecules: &[Molecule], bonds: bool, device: &Device) ->
         });
     let epochs = flags.epochs.unwrap_or(if flags.common.smoke { 10 } else { 15 });
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&[if bonds { "bonds" } else { "no-bonds" }]),
         shuffle: Some(flags.common.seed),
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         ..FitConfig::new(epochs, BATCH)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, BATCH)?;
     let logits = trainer.predict(test.features(), BATCH)?;
     let taken = logits.argmax(1)?.to_vec1::<u32>()?;

@@ -11,7 +11,8 @@ use sconce::train::{FitConfig, MeanIou, Trainer, Validation};
 use sconce_examples::picture::{self, Panel, panels};
 use sconce_examples::shapes::{Canvas, Shape, between};
 use sconce_examples::{
-    Common, Draws, MOST, Result, expect_at_least, figure, in_folder, in_range, say, warm_up_then_cosine,
+    Common, Draws, MOST, Result, Saving, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine, whole,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ struct Flags {
     /// Draw the first test pictures into segment.png in this folder: the picture, the truth, the prediction
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -105,11 +108,12 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let iou = scores.metric("iou").unwrap_or(f64::NAN);
     if let Some(path) = &picture {

@@ -13,7 +13,8 @@ use sconce::train::{
 };
 use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, Result, data_folder, expect_below, figure, in_folder, in_range, say,
+    Common, Draws, Failure, MOST, Result, Saving, data_folder, expect_below, figure, in_folder, in_range,
+    say, whole,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ struct Flags {
     /// Draw truth and forecast at one detector over the last day: traffic.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -251,12 +254,13 @@ fn run(flags: &Flags) -> Result<()> {
             Ok(ControlFlow::Continue(()))
         });
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(flags.common.seed),
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         validation: Validation::Set(&validation),
         ..FitConfig::new(epochs, BATCH)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
 
     let forecast = trainer.predict(test.features(), BATCH)?.to_device(&Device::Cpu)?;
     let (rmse, mae) = errors(&forecast, test.targets(), most)?;

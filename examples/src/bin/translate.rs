@@ -15,8 +15,8 @@ use sconce::transformer::{
 use sconce_examples::dates::{self, Date};
 use sconce_examples::plot::matrix;
 use sconce_examples::{
-    Common, Draws, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_folder, in_range, say,
-    warm_up_then_cosine,
+    Common, Draws, MOST, MOST_LAYERS, Result, Saving, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine, whole,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,8 @@ struct Flags {
     /// Draw where the decoder looks as it writes a date: attention.png in this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -106,10 +108,11 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(seed),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    trainer.fit(&pairs(&train)?, &cfg)?;
+    whole(trainer.fit(&pairs(&train)?, &cfg)?)?;
 
     let translated = net.translate(&test, &device)?;
     let right = test

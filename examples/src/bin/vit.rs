@@ -9,8 +9,8 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Trainer, Validation};
 use sconce::transformer::models::{VitConfig, VitForImageClassification};
 use sconce_examples::{
-    Common, Failure, MOST, MOST_LAYERS, Result, digits, expect_at_least, figure, in_folder, in_range, say,
-    seed_for, warm_up_then_cosine,
+    Common, Failure, MOST, MOST_LAYERS, Result, Saving, digits, expect_at_least, figure, in_folder, in_range,
+    say, seed_for, warm_up_then_cosine, whole,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +49,8 @@ struct Flags {
     /// Write pictures into this folder: predictions.png, a sheet of test digits
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -128,11 +130,12 @@ fn run(flags: &Flags) -> Result<()> {
     ));
     let epochs = if flags.common.smoke { SMOKE_EPOCHS } else { EPOCHS };
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(flags.common.seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(flags.epochs.unwrap_or(epochs), flags.batch_size)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
     if !scores.loss.is_finite() {

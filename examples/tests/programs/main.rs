@@ -19,6 +19,7 @@ mod keypoints;
 mod lenet;
 mod losses;
 mod molecules;
+mod resume;
 mod segment;
 mod traffic;
 mod translate;
@@ -55,6 +56,10 @@ fn printed(program: &str, arguments: &[&str]) -> String {
 fn figures(printed: &str) -> Vec<(&str, f64)> {
     let figure = |line| {
         let (name, value): (&str, &str) = str::rsplit_once(line, ": ")?;
+        // What a run that was finished before has to say stands right above.
+        if name == "resumed at step" {
+            return None;
+        }
         Some((name, value.parse().ok()?))
     };
     let mut figures: Vec<_> = printed.lines().rev().map_while(figure).collect();

@@ -17,8 +17,8 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, FitConfig, Trainer};
 use sconce_examples::plot::{Line, Look, Table, tables};
 use sconce_examples::{
-    Common, Failure, MOST, Result, digits, expect_at_least, figure, in_folder, in_range, say,
-    warm_up_then_cosine,
+    Common, Failure, MOST, Result, Saving, digits, expect_at_least, figure, in_folder, in_range, say,
+    warm_up_then_cosine, whole,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,6 +50,8 @@ struct Flags {
     /// and mean; filters.png, the LeNet's first filters and what both convolutions give for a digit
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -109,10 +111,11 @@ fn run(flags: &Flags) -> Result<()> {
         test.len()
     ));
     let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
         shuffle: Some(seed),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    trainer.fit(&train, &cfg)?;
+    whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
     if let Some(path) = &filters {

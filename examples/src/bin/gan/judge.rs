@@ -7,8 +7,8 @@ use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Mlp, MlpConfig, softmax};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
-use sconce_examples::{Draws, Result, seed_for};
+use sconce::train::{Accuracy, CheckpointConfig, FitConfig, Progress, Trainer};
+use sconce_examples::{Draws, Result, seed_for, whole};
 
 /// The probability from which on a sample counts as recognised.
 const SURE: f32 = 0.9;
@@ -29,7 +29,13 @@ pub(crate) struct Verdict(Vec<(usize, f32)>);
 
 impl Judge {
     /// Trains it.
-    pub(crate) fn new(train: &dyn Dataset, test: &dyn Dataset, seed: u64, device: &Device) -> Result<Self> {
+    pub(crate) fn new(
+        train: &dyn Dataset,
+        test: &dyn Dataset,
+        seed: u64,
+        checkpoints: Option<CheckpointConfig>,
+        device: &Device,
+    ) -> Result<Self> {
         let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "judge"));
         let net = Mlp::new(&MlpConfig::new(PIXELS, [128], DIGITS + 1), store.builder())?;
         let adam = AdamConfig {
@@ -40,11 +46,12 @@ impl Judge {
         let adam = Adam::new(&adam, &store)?;
         let mut trainer = Trainer::new(net.clone(), &store, Box::new(adam), loss).with_metric(Accuracy);
         let cfg = FitConfig {
-            progress: Progress::Quiet,
+            checkpoints,
+            progress: Progress::Notices,
             shuffle: Some(seed),
             ..FitConfig::new(EPOCHS, BATCH)
         };
-        trainer.fit(&with_none(train, seed)?, &cfg)?;
+        whole(trainer.fit(&with_none(train, seed)?, &cfg)?)?;
         let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
         drop(trainer);
         let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);

@@ -13,7 +13,7 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Turn};
 use sconce_examples::plot::{Line, Look, Table, tables};
 use sconce_examples::{
-    Common, MOST, Result, digits, expect_at_least, figure, in_folder, in_range, say, seed_for,
+    Common, MOST, Result, Saving, digits, expect_at_least, figure, in_folder, in_range, say, seed_for, whole,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,8 @@ struct Flags {
     /// Draw samples into samples.png in this folder: the same noise as training goes on, and the surest sample of each digit
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    saving: Saving,
     #[command(flatten)]
     common: Common,
 }
@@ -99,7 +101,7 @@ fn run(flags: &Flags) -> Result<()> {
         ..AdamConfig::default()
     };
     let (train, test) = digits::split(|images| (images.flatten_from(1)? / (WHITE / 2.))? - 1.)?;
-    let judge = Judge::new(&train, &test, seed, &device)?;
+    let judge = Judge::new(&train, &test, seed, flags.saving.of(&["judge"]), &device)?;
 
     let random = Generator::new(seed_for(seed, "noise"));
     let noise = |count| noise(&random, count, flags.noise, &device);
@@ -147,13 +149,15 @@ fn run(flags: &Flags) -> Result<()> {
     let mut trainer = Trainer::new(generate, &generators, Box::new(g), deceive)
         .with_training_loss(|real, labels| deceive(&generate(&noise(real.dim(0)?)?)?, labels))
         .with_turn(Turn::new("discriminator", &discriminators, Box::new(d), tell))
+        .with_generator("noise", &random)
         .with_callback(report);
     let cfg = FitConfig {
+        checkpoints: flags.saving.of(&["gan"]),
         shuffle: Some(seed),
-        progress: Progress::Quiet,
+        progress: Progress::Notices,
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    let history = trainer.fit(&train, &cfg)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
     let samples = trainer.predict(&fixed, JUDGED)?;
     drop(trainer);
 

@@ -7,14 +7,14 @@ use sconce::candle_core::{DType, Device, Tensor};
 use sconce::core::{Generator, ParamStore, parse_device};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{FitConfig, Position, Progress, Trainer};
+use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Validation};
 use sconce::transformer::models::{Gpt, GptConfig};
 use sconce::transformer::{GenerateConfig, Sampling, generate};
 use sconce_examples::{
-    Common, Draws, Failure, MOST, MOST_LAYERS, Result, expect_at_least, figure, in_range, say, seed_for,
-    warm_up_then_cosine,
+    Common, Failure, MOST, MOST_LAYERS, Result, Saving, expect_at_least, figure, in_range, say, seed_for,
+    warm_up_then_cosine, whole,
 };
-use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::{Text, Windows};
@@ -62,6 +62,8 @@ struct Flags {
     #[arg(long, default_value_t = 0.8, value_name = "T", allow_negative_numbers = true)]
     temperature: f64,
     #[command(flatten)]
+    saving: Saving,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -77,7 +79,6 @@ enum Set {
 
 /// How often the model is looked at, validated and made to write.
 const ROUNDS: usize = 5;
-const EVALUATION_BATCH: usize = 64;
 const WRITTEN: usize = 200;
 /// Sums that are shown.
 const SHOWN: usize = 10;
@@ -143,16 +144,10 @@ fn run(flags: &Flags) -> Result<()> {
         betas: (0.9, 0.99),
         ..AdamConfig::default()
     };
-    let (adam, schedule) = (Adam::new(&adam, &store)?, warm_up_then_cosine(lr));
-    let done = Cell::new(0);
+    let adam = Adam::new(&adam, &store)?;
     let loss = |logits: &Tensor, next: &Tensor| {
         cross_entropy(&logits.flatten_to(1)?, &next.flatten_all()?, Reduction::Mean)
     };
-    let mut trainer =
-        Trainer::new(gpt.clone(), &store, Box::new(adam), loss).with_schedule(|at: &Position| {
-            let step = done.get() + at.step;
-            schedule(&Position { step, steps, ..*at })
-        });
     say(format_args!(
         "{} characters to train with, {} to validate; a GPT of {} parameters, {block} characters at a time",
         text.train.len(),
@@ -160,35 +155,22 @@ fn run(flags: &Flags) -> Result<()> {
         store.num_trainable()
     ));
 
-    let starts = Draws::new(seed, "windows");
+    // Each round is an epoch to the trainer.
+    let in_round = steps.div_ceil(ROUNDS);
+    let rounds = steps.div_ceil(in_round);
+    let steps = in_round * rounds;
+    let train = Windows::drawn(&text, block, steps.saturating_mul(batch_size), seed);
     let validation = Windows::spread(&text, block);
-    let mut reached = f64::NAN;
-    let mut matched = f64::NAN;
-    for round in 1..=ROUNDS {
-        let now = steps * round / ROUNDS - done.get();
-        if now == 0 {
-            continue;
-        }
-        let data = Windows::drawn(&text, block, now.saturating_mul(batch_size), &starts);
-        let cfg = FitConfig {
-            shuffle: None,
-            progress: Progress::Quiet,
-            ..FitConfig::new(1, batch_size)
-        };
-        let history = trainer.fit(&data, &cfg)?;
-        done.set(done.get() + now);
-        reached = trainer.evaluate(&validation, EVALUATION_BATCH)?.loss;
-        let (loss, seconds) = history
-            .epochs
-            .first()
-            .map_or((f64::NAN, f64::NAN), |epoch| (epoch.train_loss, epoch.seconds));
+    let look = |record: &EpochRecord| {
+        let reached = record.validation.as_ref().map_or(f64::NAN, |scores| scores.loss);
         say(format_args!(
-            "step {}/{steps}: loss {loss:.4}, validation loss {reached:.4}, {:.0} ms a step",
-            done.get(),
-            1000. * seconds / now as f64
+            "step {}/{steps}: loss {:.4}, validation loss {reached:.4}, {:.0} ms a step",
+            record.epoch * in_round,
+            record.train_loss,
+            1000. * record.seconds / in_round as f64
         ));
         if is_sums {
-            matched = exact_match(&gpt, &text, &device)?;
+            let matched = exact_match(&gpt, &text, &device)?;
             say(format_args!("unseen sums right: {matched:.4}"));
         }
         let writer = Writer {
@@ -202,7 +184,26 @@ fn run(flags: &Flags) -> Result<()> {
             false => writer.write(&text, &device)?,
         };
         say(format_args!("| {}", written.trim().replace('\n', "\n| ")));
-    }
+        Ok(ControlFlow::Continue(()))
+    };
+    let mut trainer = Trainer::new(gpt.clone(), &store, Box::new(adam), loss)
+        .with_schedule(warm_up_then_cosine(lr))
+        .with_callback(look);
+    let cfg = FitConfig {
+        checkpoints: flags.saving.checkpoints(),
+        shuffle: None,
+        steps_per_epoch: Some(in_round),
+        validation: Validation::Set(&validation),
+        progress: Progress::Notices,
+        ..FitConfig::new(rounds, batch_size)
+    };
+    let history = whole(trainer.fit(&train, &cfg)?)?;
+    let last = history.epochs.last().and_then(|epoch| epoch.validation.as_ref());
+    let reached = last.map_or(f64::NAN, |scores| scores.loss);
+    let matched = match is_sums {
+        true => exact_match(&gpt, &text, &device)?,
+        false => f64::NAN,
+    };
     if flags.common.smoke {
         expect_at_least("the part of the unseen sums that is right", matched, SMOKE_MATCH)?;
     }
@@ -234,7 +235,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Answers to the first unseen questions.
-    fn answer(&self, text: &Text, device: &Device) -> Result<String> {
+    fn answer(&self, text: &Text, device: &Device) -> sconce::core::Result<String> {
         let asked: Vec<_> = text.asked.iter().take(SHOWN).collect();
         let prompts: Vec<_> = asked.iter().map(|(question, _)| text.encode(question)).collect();
         let cfg = GenerateConfig {
@@ -246,7 +247,7 @@ impl Writer<'_> {
     }
 
     /// Some lines from a line's start on. When the model's window is full, it goes on from its second half.
-    fn write(&self, text: &Text, device: &Device) -> Result<String> {
+    fn write(&self, text: &Text, device: &Device) -> sconce::core::Result<String> {
         let mut written = text.encode("\n");
         while written.len() < WRITTEN {
             let known = written.len().min(self.block.div_ceil(2));
@@ -268,7 +269,7 @@ fn continued(
     cfg: &GenerateConfig,
     random: &Generator,
     device: &Device,
-) -> Result<Vec<Vec<u32>>> {
+) -> sconce::core::Result<Vec<Vec<u32>>> {
     let prompts = Tensor::new(prompts.to_vec(), device)?;
     let step = |ids: &Tensor, cache: &mut _| gpt.step(ids, cache);
     let ids = generate(&prompts, cfg, &mut gpt.cache(), Some(random), step)?;
@@ -276,7 +277,7 @@ fn continued(
 }
 
 /// The part of the unseen sums whose every digit is right, the likeliest character taken each time.
-fn exact_match(gpt: &Gpt, text: &Text, device: &Device) -> Result<f64> {
+fn exact_match(gpt: &Gpt, text: &Text, device: &Device) -> sconce::core::Result<f64> {
     let prompts: Vec<_> = text
         .asked
         .iter()

@@ -120,17 +120,19 @@ impl Text {
 pub(crate) struct Windows<'a> {
     text: &'a [u32],
     length: usize,
-    starts: Vec<usize>,
+    count: usize,
+    start: Box<dyn Fn(usize) -> usize + Send + Sync + 'a>,
 }
 
 impl<'a> Windows<'a> {
     /// So many pieces from anywhere in the text to train with.
-    pub(crate) fn drawn(text: &'a Text, length: usize, count: usize, random: &Draws) -> Self {
+    pub(crate) fn drawn(text: &'a Text, length: usize, count: usize, seed: u64) -> Self {
         let last = text.train.len().saturating_sub(length + 1) / text.unit;
         Self {
             text: &text.train,
             length,
-            starts: (0..count).map(|_| random.below(last + 1) * text.unit).collect(),
+            count,
+            start: Box::new(move |i| Draws::at(seed, "windows", i).below(last + 1) * text.unit),
         }
     }
 
@@ -140,18 +142,19 @@ impl<'a> Windows<'a> {
         Self {
             text: &text.validation,
             length,
-            starts: (0..EVALUATED).map(|i| i * last / EVALUATED * text.unit).collect(),
+            count: EVALUATED,
+            start: Box::new(move |i| i * last / EVALUATED * text.unit),
         }
     }
 }
 
 impl Dataset for Windows<'_> {
     fn len(&self) -> usize {
-        self.starts.len()
+        self.count
     }
 
     fn get(&self, index: usize) -> CandleResult<(Tensor, Tensor)> {
-        let start = self.starts.get(index).copied().unwrap_or(usize::MAX);
+        let start = (self.start)(index);
         let piece = |from: usize| {
             let piece = self.text.get(from..from.saturating_add(self.length));
             Tensor::new(piece.unwrap_or_default(), &Device::Cpu)

@@ -1,0 +1,173 @@
+//! A program that is killed, or asked to stop, and started again prints the figures of one that never was.
+
+use crate::{fails, figures, printed, program};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The flags of a run that goes on where it was stopped.
+fn flags<'a>(arguments: &[&'a str], folder: &'a Path) -> Vec<&'a str> {
+    let folder = folder.to_str().unwrap();
+    let own = ["--checkpoint", folder, "--checkpoint-every", "2", "--resume"];
+    [arguments, &own].concat()
+}
+
+/// A run that is sent a signal after this time, unless it is done before.
+fn stopped(program: &str, arguments: &[&str], signal: &str, after: Duration) -> Output {
+    let child = Command::new(program)
+        .args(arguments)
+        .env("SCONCE_DATA", "/no/such/folder")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    let id = child.id().to_string();
+    // It fails if the run is done already.
+    _ = Command::new("kill")
+        .args([signal, &id])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Whether there is a checkpoint in the folder, or in one below it.
+fn any_checkpoint(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries.map(|entry| entry.unwrap().path()).any(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("step-") || (path.is_dir() && any_checkpoint(&path))
+    })
+}
+
+fn goes_on(program: &str, arguments: &[&str]) {
+    let start = Instant::now();
+    let whole = printed(program, arguments);
+    let took = start.elapsed();
+    assert!(!whole.contains("resumed"), "{whole}");
+    for (i, part) in [0.2, 0.45, 0.7].into_iter().enumerate() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("run");
+        let arguments = flags(arguments, &folder);
+        let signal = if i == 1 { "-TERM" } else { "-KILL" };
+        let before = stopped(program, &arguments, signal, took.mul_f64(part));
+        let said = String::from_utf8(before.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&before.stderr);
+        if i == 1 {
+            // Before the training begins nobody heeds the signal.
+            let ended = before.status.success() || !any_checkpoint(&folder);
+            assert!(ended, "{said} {errors}");
+            if said.contains("interrupted after step") {
+                assert!(figures(&said).is_empty(), "{said}");
+                assert!(
+                    said.ends_with("the same command with --resume goes on from there\n"),
+                    "{said}"
+                );
+            }
+        }
+        let begun = any_checkpoint(&folder);
+        let after = printed(program, &arguments);
+        assert_eq!(
+            after.contains("\nresumed at step: ") || after.starts_with("resumed"),
+            begun,
+            "{after}"
+        );
+        assert_eq!(
+            figures(&after),
+            figures(&whole),
+            "after {part} of {took:?}: {said}"
+        );
+    }
+}
+
+/// A test for each program.
+macro_rules! resumes {
+    ($($test:ident, $name:literal, [$($argument:literal),*];)*) => {$(
+        #[cfg(unix)]
+        #[test]
+        fn $test() {
+            goes_on(program!($name), &[$($argument),*]);
+        }
+    )*};
+}
+
+resumes! {
+    adding, "adding", ["--lengths", "6", "--steps", "60", "--hidden", "16"];
+    bert, "bert", ["--seeds", "1", "--pretrain", "20", "--epochs", "2", "--hidden", "16"];
+    descent, "descent", ["--epochs", "3"];
+    filters, "filters", ["--epochs", "2"];
+    gan, "gan", ["--epochs", "3"];
+    gcn, "gcn", ["--seeds", "1", "--epochs", "20"];
+    gpt, "gpt", ["--dataset", "sums", "--steps", "20", "--width", "16", "--layers", "1"];
+    hetero, "hetero", ["--seeds", "1", "--epochs", "10"];
+    karate, "karate", ["--steps", "60"];
+    keypoints, "keypoints", ["--pictures", "40", "--epochs", "2", "--side", "24", "--width", "4"];
+    lenet, "lenet", ["--epochs", "3"];
+    molecules, "molecules", ["--molecules", "60", "--epochs", "2"];
+    segment, "segment", ["--pictures", "40", "--epochs", "2", "--side", "16", "--width", "4"];
+    traffic, "traffic", ["--epochs", "2", "--hidden", "8"];
+    translate, "translate", ["--dates", "100", "--epochs", "2", "--width", "16"];
+    vit, "vit", ["--epochs", "1", "--hidden", "16", "--layers", "1"];
+}
+
+/// Two runs that end alike save the same bytes, whether or not one of them was stopped.
+#[cfg(unix)]
+#[test]
+fn models_are_equal_to_the_byte() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    let saved = |name: &str| std::fs::read(path(name)).unwrap();
+    let lenet = program!("lenet");
+    let arguments = |name: &str| {
+        ["--epochs", "3", "--save"]
+            .map(str::to_string)
+            .into_iter()
+            .chain([path(name).display().to_string()])
+            .collect::<Vec<_>>()
+    };
+    let (whole, pieces) = (arguments("whole"), arguments("pieces"));
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    let start = Instant::now();
+    printed(lenet, &whole);
+    let folder = path("run");
+    let pieces = flags(&pieces, &folder);
+    stopped(lenet, &pieces, "-KILL", start.elapsed() / 2);
+    printed(lenet, &pieces);
+    assert_eq!(saved("whole"), saved("pieces"));
+}
+
+#[test]
+fn what_is_wrong_is_one_line() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().to_str().unwrap();
+    let karate = program!("karate");
+    printed(karate, &["--steps", "3", "--checkpoint", folder]);
+    fails(
+        karate,
+        &["--steps", "3", "--checkpoint", folder],
+        "there from another run: resume it",
+    );
+    fails(
+        karate,
+        &["--checkpoint", folder, "--resume", "--hidden", "5"],
+        "is of another run",
+    );
+    fails(
+        karate,
+        &["--checkpoint", folder, "--checkpoint-every", "0"],
+        "every is 0, expected at least 1",
+    );
+    let file = place.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    fails(karate, &["--checkpoint", file.to_str().unwrap()], "file");
+    // Without a folder there is nothing to go on from.
+    let usage = crate::run(karate, &["--resume"]);
+    assert_eq!(usage.status.code(), Some(2));
+    // Longer than before is the same run.
+    let longer = printed(karate, &["--steps", "5", "--checkpoint", folder, "--resume"]);
+    assert!(longer.contains("resumed at step: 3\n"), "{longer}");
+}
