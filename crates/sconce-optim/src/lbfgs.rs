@@ -153,32 +153,6 @@ impl Lbfgs {
         self.refuses_non_finite = true;
         self
     }
-
-    /// A copy of the state under PyTorch's names; empty before the first step.
-    ///
-    /// # Errors
-    /// Those of candle's copy.
-    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        match &self.memory {
-            AnyMemory::F32(memory) => memory.save(),
-            AnyMemory::F64(memory) => memory.save(),
-        }
-    }
-
-    /// Replaces the state by one that [`state`](Self::state) gave, or that PyTorch's `LBFGS` had: the next steps are those that
-    /// would have followed there. Of PyTorch's, `old_dirs`, `old_stps` and `ro` are lists and become one tensor each, `al` is left
-    /// out; its vectors follow the order in which it was given the parameters, which has to be this rule's.
-    ///
-    /// # Errors
-    /// A name that is none of its state's, a part that is missing or of another shape. Then nothing was changed.
-    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
-        let size = self.parameters.iter().map(|(_, var)| var.elem_count()).sum();
-        match &mut self.memory {
-            AnyMemory::F32(memory) => *memory = Memory::load(state, size)?,
-            AnyMemory::F64(memory) => *memory = Memory::load(state, size)?,
-        }
-        Ok(())
-    }
 }
 
 impl Minimize for Lbfgs {
@@ -206,6 +180,24 @@ impl Minimize for Lbfgs {
         };
         check(&cfg)?;
         self.cfg = cfg;
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        match &self.memory {
+            AnyMemory::F32(memory) => memory.save(),
+            AnyMemory::F64(memory) => memory.save(),
+        }
+    }
+
+    /// Of PyTorch's state, `old_dirs`, `old_stps` and `ro` are lists and become one tensor each, `al` is left out; its vectors
+    /// follow the order in which it was given the parameters, which has to be this rule's.
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        let size = self.parameters.iter().map(|(_, var)| var.elem_count()).sum();
+        match &mut self.memory {
+            AnyMemory::F32(memory) => *memory = Memory::load(state, size)?,
+            AnyMemory::F64(memory) => *memory = Memory::load(state, size)?,
+        }
         Ok(())
     }
 }

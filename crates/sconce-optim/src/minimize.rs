@@ -1,5 +1,6 @@
 //! What an optimiser is that evaluates the loss itself.
 
+use candle_core::Tensor;
 use sconce_core::{Gradients, Result};
 
 /// An optimiser that needs the loss at several places for one step, so it is given the way to evaluate it.
@@ -38,4 +39,17 @@ pub trait Minimize {
     /// # Errors
     /// It is negative or not finite. Then it stays as it was.
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()>;
+
+    /// A copy of what the optimiser remembers, by PyTorch's names, for a checkpoint; empty before the first step.
+    ///
+    /// # Errors
+    /// Those of candle's copy.
+    fn state(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Replaces what the optimiser remembers by what [`state`](Self::state) gave: the next steps are those that would have
+    /// followed there. Options stay.
+    ///
+    /// # Errors
+    /// A name that is none of its state's, a part that is missing or of another shape. Then nothing was changed.
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()>;
 }

@@ -7,6 +7,7 @@ mod losses;
 mod pace;
 mod probe;
 mod rate_search;
+mod rule;
 mod run;
 mod state;
 mod step;
@@ -23,11 +24,12 @@ pub use pace::Every;
 use pace::Pace;
 pub use probe::BatchCheck;
 pub use rate_search::{RateSearch, RateSearchConfig};
+use rule::Rule;
 use run::Run;
 use sconce_core::{Generator, Parameters};
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use sconce_optim::schedule::{ReduceLrOnPlateauConfig, Schedule};
-use sconce_optim::{Ema, EmaConfig, Optimize};
+use sconce_optim::{Ema, EmaConfig, Minimize, Optimize};
 use std::sync::Arc;
 use step::Objective;
 pub use step::TrainingStep;
@@ -86,10 +88,53 @@ impl<'a> Trainer<'a> {
         optimizer: Box<dyn Optimize + 'a>,
         loss: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
     ) -> Self {
+        Self::of(model, parameters, Rule::Steps(optimizer), loss)
+    }
+
+    /// A trainer whose optimiser evaluates the loss itself, several times a step: L-BFGS. Each batch is a step, so that mostly the
+    /// whole set is one batch.
+    ///
+    /// Such a rule takes its steps by [`fit`](Self::fit) with [`accumulate`](FitConfig::accumulate) 1 and without
+    /// [`clip`](FitConfig::clip), and a [training step](Self::with_training_step) of one's own can't drive it.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_core::candle_core::{DType, Device, Tensor};
+    /// use sconce_core::{Init, ParamStore, param};
+    /// use sconce_data::TensorDataset;
+    /// use sconce_optim::{Lbfgs, LbfgsConfig, LineSearch};
+    /// use sconce_train::{FitConfig, Trainer};
+    /// let store = ParamStore::new(DType::F64, &Device::Cpu);
+    /// let w = param(&store.builder(), (2, 1), "w", &Init::Const(0.))?;
+    /// let x = Tensor::new(&[[1., 0.], [1., 1.], [1., 2.]], &Device::Cpu)?;
+    /// let data = TensorDataset::new(&x, &Tensor::new(&[[1.], [3.], [5.]], &Device::Cpu)?)?;
+    /// let cfg = LbfgsConfig { line_search: LineSearch::StrongWolfe, ..LbfgsConfig::default() };
+    /// let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+    /// let lbfgs = Box::new(Lbfgs::new(&cfg, &store)?);
+    /// let mut trainer = Trainer::minimizing(|x: &Tensor| x.matmul(&w.tensor()), &store, lbfgs, loss);
+    /// trainer.fit(&data, &FitConfig::new(3, 3))?;
+    /// assert!(trainer.evaluate(&data, 3)?.loss < 1e-12);
+    /// # Ok::<(), sconce_train::Error>(())
+    /// ```
+    pub fn minimizing(
+        model: impl ModuleT + 'a,
+        parameters: &'a dyn Parameters,
+        optimizer: Box<dyn Minimize + 'a>,
+        loss: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
+    ) -> Self {
+        Self::of(model, parameters, Rule::Evaluates(optimizer), loss)
+    }
+
+    fn of(
+        model: impl ModuleT + 'a,
+        parameters: &'a dyn Parameters,
+        rule: Rule<'a>,
+        loss: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
+    ) -> Self {
         Self {
             model: Box::new(model),
             loss: Box::new(loss),
-            descent: Descent::new(parameters, optimizer),
+            descent: Descent::new(parameters, rule),
             objective: Objective::Plain,
             turns: Vec::new(),
             metrics: Vec::new(),
@@ -322,7 +367,7 @@ impl<'a> Trainer<'a> {
     pub fn with_scheduler(mut self, schedule: impl Schedule + 'a, every: Every) -> Result<Self> {
         let rates = self.descent.optimizer.learning_rates();
         let initial = self.initial_rates.get_or_insert(rates);
-        let pace = Pace::schedule(schedule, every, initial, self.descent.optimizer.as_mut())?;
+        let pace = Pace::schedule(schedule, every, initial, &mut self.descent.optimizer)?;
         self.paces.push(pace);
         Ok(self)
     }
@@ -332,7 +377,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// An option is out of range.
     pub fn with_plateau(mut self, cfg: &ReduceLrOnPlateauConfig) -> Result<Self> {
-        let pace = Pace::plateau(cfg, self.descent.optimizer.as_ref())?;
+        let pace = Pace::plateau(cfg, &self.descent.optimizer)?;
         self.paces.push(pace);
         Ok(self)
     }
@@ -345,6 +390,7 @@ impl<'a> Trainer<'a> {
     /// watched and won't be there; any error of the model, the loss, the optimiser, the data or a callback.
     pub fn fit(&mut self, data: &dyn Dataset, cfg: &FitConfig<'_>) -> Result<History> {
         cfg.check()?;
+        self.expect_plain_steps(cfg)?;
         let split;
         let (train, validation): (&dyn Dataset, Option<&dyn Dataset>) = match cfg.validation {
             Validation::None => (data, None),
@@ -378,6 +424,19 @@ impl<'a> Trainer<'a> {
         let history = result?;
         ends.into_iter().collect::<Result<()>>()?;
         Ok(history)
+    }
+
+    /// An error if gradients are to be gathered or clipped that the optimiser doesn't show.
+    fn expect_plain_steps(&self, cfg: &FitConfig<'_>) -> Result<()> {
+        let (field, got) = match (&self.descent.optimizer, cfg) {
+            (Rule::Evaluates(_), FitConfig { accumulate: 2.., .. }) => {
+                ("accumulate", cfg.accumulate.to_string())
+            }
+            (Rule::Evaluates(_), FitConfig { clip: Some(clip), .. }) => ("clip", format!("{clip:?}")),
+            _ => return Ok(()),
+        };
+        let expected = "none of it, for an optimiser that evaluates the loss itself";
+        Err(sconce_core::Error::config("FitConfig", field, got, expected).into())
     }
 
     /// An error if something watches validations and there are none.

@@ -3,6 +3,7 @@
 use super::rules::{Rule, rule};
 use super::*;
 use sconce_core::{Param, Result, backward};
+use sconce_optim::Minimize as _;
 use sconce_testkit::property::check_same_bits;
 
 /// After so many steps the generator saved PyTorch's state, as `before.NAME`.

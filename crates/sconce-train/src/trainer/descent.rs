@@ -1,6 +1,7 @@
 //! From a loss to the optimiser's step.
 
 use super::losses;
+use super::rule::Rule;
 use super::{Clip, FitConfig, Position};
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -13,7 +14,7 @@ use sconce_optim::{
 /// What minimises a loss: by this rule, over these parameters.
 pub(super) struct Descent<'a> {
     pub(super) parameters: &'a dyn Parameters,
-    pub(super) optimizer: Box<dyn Optimize + 'a>,
+    pub(super) optimizer: Rule<'a>,
     /// Of the batches since the last step.
     pub(super) accumulated: GradientAccumulator,
     pub(super) averages: Option<Ema>,
@@ -37,7 +38,7 @@ pub(super) struct Moment<'m> {
 }
 
 impl<'a> Descent<'a> {
-    pub(super) fn new(parameters: &'a dyn Parameters, optimizer: Box<dyn Optimize + 'a>) -> Self {
+    pub(super) fn new(parameters: &'a dyn Parameters, optimizer: Rule<'a>) -> Self {
         Self {
             parameters,
             optimizer,
@@ -50,14 +51,7 @@ impl<'a> Descent<'a> {
     /// loss or a gradient that isn't finite; reading them on another device would have it wait every time.
     pub(super) fn apply(&mut self, loss: &Tensor, at: &Moment<'_>) -> Result<()> {
         if loss.device().is_cpu() {
-            let value = losses::value(loss)?;
-            if !value.is_finite() {
-                return Err(Error::NotFinite {
-                    loss: value,
-                    epoch: at.position.epoch + 1,
-                    step: at.batch,
-                });
-            }
+            finite(losses::value(loss)?, at)?;
         }
         let mut gradients = backward(loss, self.parameters)?;
         if let Some(look) = at.first {
@@ -72,6 +66,47 @@ impl<'a> Descent<'a> {
         }
         self.bound(&mut gradients, at)?;
         self.optimizer.step(&gradients)?;
+        self.average()
+    }
+
+    /// A step of a rule that evaluates the objective where it likes; the loss before it.
+    pub(super) fn minimize(
+        &mut self,
+        objective: &mut dyn FnMut() -> Result<Tensor>,
+        at: &Moment<'_>,
+    ) -> Result<f64> {
+        let parameters = self.parameters;
+        let mut evaluated = false;
+        let mut evaluate = || {
+            let loss = objective()?;
+            let value = losses::value(&loss)?;
+            let gradients = backward(&loss, parameters)?;
+            if !std::mem::replace(&mut evaluated, true) {
+                finite(value, at)?;
+                if let Some(look) = at.first {
+                    look(check_gradients(&gradients)?)?;
+                }
+            }
+            Ok((value, gradients))
+        };
+        // The rule knows errors of the core alone.
+        let mut failure = None;
+        let mut closure = || {
+            evaluate().map_err(|error: Error| {
+                let message = candle_core::Error::Msg(error.to_string());
+                failure = Some(error);
+                message.into()
+            })
+        };
+        let result = self.optimizer.minimize(&mut closure);
+        match failure {
+            Some(error) => return Err(error),
+            None => self.average()?,
+        }
+        Ok(result?)
+    }
+
+    fn average(&mut self) -> Result<()> {
         if let Some(averages) = &mut self.averages {
             averages.update(self.parameters)?;
         }
@@ -99,6 +134,17 @@ impl<'a> Descent<'a> {
             clip_grad_value(gradients, bound)?;
         }
         Ok(())
+    }
+}
+
+fn finite(loss: f64, at: &Moment<'_>) -> Result<()> {
+    match loss.is_finite() {
+        true => Ok(()),
+        false => Err(Error::NotFinite {
+            loss,
+            epoch: at.position.epoch + 1,
+            step: at.batch,
+        }),
     }
 }
 

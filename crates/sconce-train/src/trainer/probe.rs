@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sconce_core::{Generator, default_generator, no_grad};
 use sconce_data::Dataset;
-use sconce_optim::{Ema, GradientAccumulator, GradientCheck};
+use sconce_optim::{Ema, GradientAccumulator, GradientCheck, Optimize};
 use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};

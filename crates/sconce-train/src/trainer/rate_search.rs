@@ -6,6 +6,7 @@ use super::step::{Batch, first_value};
 use super::{FitConfig, Trainer, training_loader};
 use crate::{Error, Result};
 use sconce_data::Dataset;
+use sconce_optim::Optimize;
 
 /// Options of [`Trainer::search_learning_rate`].
 #[derive(Debug, Clone, Copy, PartialEq)]

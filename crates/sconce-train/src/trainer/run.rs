@@ -11,7 +11,7 @@ use crate::signals::Stop;
 use crate::{Accumulator, End, EpochRecord, Error, History, Result};
 use candle_core::Device;
 use sconce_data::{Dataset, Loader, Workers};
-use sconce_optim::GradientCheck;
+use sconce_optim::{GradientCheck, Optimize};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -197,7 +197,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.learning_rate = trainer.descent.optimizer.learning_rate();
         if due {
             for pace in &mut trainer.paces {
-                pace.after_batch(trainer.descent.optimizer.as_mut())?;
+                pace.after_batch(&mut trainer.descent.optimizer)?;
             }
         }
         Ok(())
@@ -254,7 +254,7 @@ impl<'r, 'a> Run<'r, 'a> {
         (self.since, self.before) = (Instant::now(), Duration::ZERO);
         let trainer = &mut *self.trainer;
         for pace in &mut trainer.paces {
-            pace.after_epoch(&record, validated, trainer.descent.optimizer.as_mut())?;
+            pace.after_epoch(&record, validated, &mut trainer.descent.optimizer)?;
         }
         self.report.epoch_end(&record);
         for callback in &mut trainer.callbacks {

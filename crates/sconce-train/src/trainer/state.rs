@@ -22,17 +22,14 @@ impl Run<'_, '_> {
         let trainer = &*self.trainer;
         for (part, descent) in trainer.descents() {
             parts.add(&of(part, MODEL), values(descent.parameters));
-            add_optimizer(&mut parts, &of(part, OPTIMIZER), descent.optimizer.as_ref())?;
+            add_optimizer(&mut parts, &of(part, OPTIMIZER), &descent.optimizer)?;
             parts.add(&of(part, ACCUMULATED), descent.accumulated.state()?);
             if let Some(averages) = &descent.averages {
                 parts.add(&of(part, AVERAGES), averages.state()?);
             }
         }
         for (i, pace) in trainer.paces.iter().enumerate() {
-            parts.add(
-                &format!("schedule.{i}"),
-                pace.state(trainer.descent.optimizer.as_ref())?,
-            );
+            parts.add(&format!("schedule.{i}"), pace.state(&trainer.descent.optimizer)?);
         }
         for (i, callback) in trainer.callbacks.iter().enumerate() {
             parts.add(&format!("callback.{i}"), callback.state()?);
@@ -67,7 +64,7 @@ impl Run<'_, '_> {
         }
         let misfit = |error: Error| Error::checkpoint(path, error);
         for (part, descent) in trainer.descents_mut() {
-            set_optimizer(&mut parts, &of(part, OPTIMIZER), descent.optimizer.as_mut()).map_err(misfit)?;
+            set_optimizer(&mut parts, &of(part, OPTIMIZER), &mut descent.optimizer).map_err(misfit)?;
             (descent.accumulated)
                 .load_state(&parts.take(&of(part, ACCUMULATED)), descent.parameters)
                 .map_err(|error| misfit(error.into()))?;
@@ -80,7 +77,7 @@ impl Run<'_, '_> {
         for (i, pace) in trainer.paces.iter_mut().enumerate() {
             pace.load_state(
                 &parts.take(&format!("schedule.{i}")),
-                trainer.descent.optimizer.as_mut(),
+                &mut trainer.descent.optimizer,
             )
             .map_err(|error| misfit(error.into()))?;
         }

@@ -1,6 +1,7 @@
 //! One batch of a run.
 
 use super::descent::{Descent, Moment};
+use super::rule::Rule;
 use super::{Loss, Position, Trainer, losses};
 use crate::{Accumulator, Result};
 use candle_core::{ModuleT, Tensor};
@@ -62,7 +63,7 @@ impl<'a> TrainingStep<'_, 'a> {
 
     /// The optimiser.
     pub fn optimizer(&mut self) -> &mut (dyn Optimize + 'a) {
-        self.descent.optimizer.as_mut()
+        &mut self.descent.optimizer
     }
 }
 
@@ -76,6 +77,27 @@ pub(super) enum Objective<'a> {
     Step(StepFn<'a>),
     /// The samples' own losses, and a weight for each sample of the training set.
     Weighted(Loss<'a>, Vec<f64>),
+}
+
+impl<'a> Objective<'a> {
+    /// What the model gave, where it was the model that was asked, and the loss.
+    fn of(
+        &self,
+        model: &dyn ModuleT,
+        loss: &Loss<'a>,
+        batch: &Batch<'_>,
+    ) -> Result<(Option<Tensor>, Tensor)> {
+        let (x, target) = (&batch.features, &batch.target);
+        if let Self::Loss(own) = self {
+            return Ok((None, own(x, target)?));
+        }
+        let output = model.forward_t(x, true)?;
+        let loss = match self {
+            Self::Weighted(own, weights) => weighted(&own(&output, target)?, weights, batch.indices)?,
+            _ => loss(&output, target)?,
+        };
+        Ok((Some(output), loss))
+    }
 }
 
 /// A step of one's own.
@@ -99,6 +121,7 @@ impl Trainer<'_> {
         metrics: &mut [Box<dyn Accumulator>],
     ) -> Result<Vec<Tensor>> {
         let (x, target) = (&batch.features, &batch.target);
+        let evaluates = matches!(self.descent.optimizer, Rule::Evaluates(_));
         let mut step = TrainingStep {
             model: self.model.as_ref(),
             loss: &self.loss,
@@ -108,22 +131,26 @@ impl Trainer<'_> {
         };
         let loss = match &mut self.objective {
             Objective::Step(own) => own(&mut step, x, target)?,
-            Objective::Loss(own) => {
-                let loss = own(x, target)?;
-                step.apply(&loss)?;
-                loss
+            objective if evaluates => {
+                let mut metrics = std::mem::take(&mut step.metrics);
+                let (model, loss, descent) = (step.model, step.loss, step.descent);
+                let mut evaluate = || {
+                    let (output, loss) = objective.of(model, loss, batch)?;
+                    // Only before the step.
+                    for metric in std::mem::take(&mut metrics) {
+                        output
+                            .iter()
+                            .try_for_each(|output| metric.update(&output.detach(), target))?;
+                    }
+                    Ok(loss)
+                };
+                Tensor::new(descent.minimize(&mut evaluate, &moment)?, x.device())?
             }
-            Objective::Plain => {
-                let output = step.forward(x)?;
-                let loss = step.loss(&output, target)?;
-                step.observe(&output, target)?;
-                step.apply(&loss)?;
-                loss
-            }
-            Objective::Weighted(own, weights) => {
-                let output = step.forward(x)?;
-                let loss = weighted(&own(&output, target)?, weights, batch.indices)?;
-                step.observe(&output, target)?;
+            objective => {
+                let (output, loss) = objective.of(step.model, step.loss, batch)?;
+                output
+                    .iter()
+                    .try_for_each(|output| step.observe(output, target))?;
                 step.apply(&loss)?;
                 loss
             }

@@ -2,6 +2,7 @@
 
 use super::Loss;
 use super::descent::{Descent, Moment};
+use super::rule::Rule;
 use crate::Result;
 use candle_core::Tensor;
 use sconce_core::Parameters;
@@ -54,7 +55,7 @@ impl<'a> Turn<'a> {
     ) -> Self {
         Self {
             name,
-            descent: Descent::new(parameters, optimizer),
+            descent: Descent::new(parameters, Rule::Steps(optimizer)),
             objective: Box::new(objective),
         }
     }

@@ -109,3 +109,87 @@ fn a_run_in_pieces_is_the_whole_run_with_every_option() {
         }
     }
 }
+
+#[test]
+fn every_schedule_goes_on_where_it_was() {
+    use sconce_optim::schedule::*;
+    let own = || CosineAnnealingWarmRestarts {
+        t_0: 3,
+        t_mult: 2,
+        eta_min: 0.001,
+    };
+    // With a function of a run's own: a closure can't be cloned.
+    let schedules: Vec<Box<dyn Fn() -> Box<dyn Schedule>>> = vec![
+        Box::new(|| {
+            Box::new(ConstantLr {
+                factor: 0.5,
+                total_iters: 4,
+            })
+        }),
+        Box::new(|| Box::new(LambdaLr::new(|step| 1. / (step + 1) as f64))),
+        Box::new(|| Box::new(MultiplicativeLr::new(|_| 0.9))),
+        Box::new(|| {
+            Box::new(StepLr {
+                gamma: 0.5,
+                ..StepLr::new(2)
+            })
+        }),
+        Box::new(|| {
+            Box::new(MultiStepLr {
+                milestones: vec![1, 4, 4],
+                gamma: 0.5,
+            })
+        }),
+        Box::new(|| Box::new(LinearLr::default())),
+        Box::new(|| Box::new(ExponentialLr::new(0.8))),
+        Box::new(|| {
+            Box::new(PolynomialLr {
+                total_iters: 7,
+                power: 2.,
+            })
+        }),
+        Box::new(|| Box::new(CosineAnnealingLr::new(5))),
+        Box::new(move || Box::new(own())),
+        Box::new(|| {
+            Box::new(CyclicLr {
+                step_size_up: 2,
+                ..CyclicLr::new(0.01, 0.05)
+            })
+        }),
+        Box::new(|| Box::new(OneCycleLr::new(0.05, 30))),
+        Box::new(|| Box::new(NoamLr::new(4, 4))),
+        Box::new(|| {
+            Box::new(WarmUpCosine {
+                total_steps: 30,
+                warm_up: 0.1,
+            })
+        }),
+        Box::new(|| Box::new(SwaLr::new(0.01))),
+        Box::new(move || Box::new(SequentialLr::new(3, LinearLr::default(), own()))),
+        Box::new(|| Box::new(ChainedScheduler::new(LinearLr::default()).and(ExponentialLr::new(0.9)))),
+    ];
+    let set = data();
+    for make in &schedules {
+        for every in [Every::Batch, Every::Epoch] {
+            let run = |cfg: &FitConfig<'_>| {
+                let (store, w) = model();
+                let sgd = SgdConfig {
+                    lr: 0.05,
+                    momentum: 0.5,
+                    ..SgdConfig::default()
+                };
+                let sgd = Box::new(Sgd::new(&sgd, &store).unwrap());
+                let mut trainer = Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, sgd, squares)
+                    .with_scheduler(make(), every)
+                    .unwrap();
+                let mut history = trainer.fit(&set, cfg).unwrap();
+                drop(trainer);
+                history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.);
+                (history, values(&w))
+            };
+            let (cfg, place) = (quiet(4, 8), tempfile::tempdir().unwrap());
+            let name = make().name();
+            assert_eq!(in_pieces(&cfg, place.path(), run), run(&cfg), "{name} {every:?}");
+        }
+    }
+}
