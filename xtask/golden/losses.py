@@ -87,6 +87,14 @@ ELEMENTWISE = [
     ("huber", F.huber_loss, {"delta": 0.4}),
 ]
 
+# the same with weights of the elements
+WEIGHTED = [
+    ("mse", F.mse_loss, {}),
+    ("l1", F.l1_loss, {}),
+    ("huber", F.huber_loss, {"delta": 1.0}),
+    ("huber", F.huber_loss, {"delta": 0.4}),
+]
+
 
 def generate():
     cases = CaseSet("losses")
@@ -109,6 +117,10 @@ def generate():
             ctc(cases, reduction, *options)
     for reduction in ["none", "mean", "sum"]:
         more_losses.generate(cases, reduction)
+    for reduction in ["none", "mean", "sum"]:
+        for kind, function, options in WEIGHTED:
+            for shape in [(3, 4), (2, 3, 1, 5)]:
+                weighted(cases, reduction, kind, function, options, shape)
     return cases
 
 
@@ -247,6 +259,22 @@ def elementwise(cases, reduction, kind, function, options, shape):
         {"kind": kind, "reduction": reduction, **options},
         lambda t: function(t["x"], t["target"], reduction=reduction, **options),
         inputs,
+        rng=rng,
+    )
+
+
+def weighted(cases, reduction, kind, function, options, shape):
+    rng = cases.generator()
+    x, target = normal(rng, *shape), normal(rng, *shape)
+    weight = normal(rng, *shape).abs()
+    # Where nothing is wrong, and far out; what counts for nothing.
+    x.view(-1)[0] = target.view(-1)[0]
+    x.view(-1)[1] = 1e4
+    weight.view(-1)[2] = 0.0
+    cases.run(
+        {"kind": kind, "reduction": reduction, **options},
+        lambda t: function(t["x"], t["target"], reduction=reduction, weight=t["weight"], **options),
+        {"x": leaf(x), "target": leaf(target), "weight": leaf(weight)},
         rng=rng,
     )
 

@@ -1,7 +1,9 @@
 //! What losses ask of their arguments.
 
-use candle_core::{DType, Tensor};
-use sconce_core::{Error, Result};
+use crate::kernels;
+use candle_core::{DType, Device, Tensor};
+use sconce_core::cpu::{self, Real, has_kernel};
+use sconce_core::{Error, Result, dispatch_real};
 
 /// Predictions and targets of one shape and one floating-point type.
 pub(crate) fn pair(name: &'static str, input: &Tensor, target: &Tensor) -> Result<()> {
@@ -63,6 +65,27 @@ pub(crate) fn broadcast(
         let expected = format!("one that broadcasts to {:?}, the input's", input.dims());
         Error::shape(name, argument, expected, weight.dims())
     })
+}
+
+/// Weights that are finite numbers, at least 0: their sum.
+pub(crate) fn weights(name: &'static str, weight: &Tensor) -> Result<f64> {
+    fn sum<T: Real>(values: &Tensor) -> Result<std::result::Result<f64, (usize, f64)>> {
+        Ok(kernels::sum_of_weights(&cpu::slice::<T>(values)?))
+    }
+    let mut values = weight.detach().contiguous()?;
+    if !has_kernel(&values) {
+        values = values.to_dtype(DType::F64)?.to_device(&Device::Cpu)?;
+    }
+    match dispatch_real!(values, sum(&values))? {
+        Ok(sum) => Ok(sum),
+        Err((index, value)) => Err(Error::Value {
+            layer: name.into(),
+            argument: "weight",
+            index,
+            value: value.to_string(),
+            expected: "a finite number, at least 0".into(),
+        }),
+    }
 }
 
 /// Values between 0 and 1.

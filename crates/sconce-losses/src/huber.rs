@@ -2,10 +2,11 @@
 
 use crate::differences::fused;
 use crate::kernels::Bent;
+use crate::weighted::{MeanOver, WeightedLoss};
 use crate::{Reduction, check};
 use candle_core::{Result, Tensor};
 use sconce_core::cpu::has_kernel;
-use sconce_core::{Error, dispatch_real, graph, widened};
+use sconce_core::{dispatch_real, graph, widened};
 
 const NAME: &str = "huber";
 
@@ -35,9 +36,7 @@ const NAME: &str = "huber";
 /// ```
 pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) -> Result<Tensor> {
     check::pair(NAME, input, target)?;
-    if !(delta.is_finite() && delta > 0.) {
-        return Err(Error::config(NAME, "delta", delta, "a finite number above 0").into());
-    }
+    check::positive(NAME, "delta", delta)?;
     if has_kernel(input) && has_kernel(target) {
         let curve = Bent { delta, factor: 1. };
         return dispatch_real!(input, fused(NAME, curve, input, target, reduction));
@@ -50,6 +49,53 @@ pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) 
     let loss = composite(input, target, delta, reduction)?;
     graph::note(NAME, &[input, target], std::slice::from_ref(&loss));
     Ok(loss)
+}
+
+/// [Huber loss](huber()) of elements that count by weights.
+///
+/// l = w·huber(x − y). The mean is over all elements, whatever the weights: PyTorch divides by their sum in the
+/// [squared](crate::mse_weighted) and the [absolute error](crate::l1_weighted), and not here. All arguments get their gradient, if
+/// they are tracked.
+///
+/// # Shapes
+/// `input`, `target`: any, the same; `weight`: one that broadcasts to it, such as `[batch, 1]` (PyTorch takes the input's alone);
+/// output: the input's shape with [`Reduction::None`], else a scalar
+///
+/// # Errors
+/// `input` and `target` differ in shape or element type, or aren't of floating point; a weight of another type, that doesn't
+/// broadcast, or that isn't a finite number of at least 0, with its position; `delta` isn't a finite number
+/// above 0.
+///
+/// # Source
+/// `torch.nn.functional.huber_loss` with `weight`
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{Device, Tensor};
+/// use sconce_losses::{Reduction, huber_weighted};
+/// let prediction = Tensor::new(&[1f64, 5.], &Device::Cpu)?;
+/// let target = Tensor::new(&[0f64, 0.], &Device::Cpu)?;
+/// let weight = Tensor::new(&[1f64, 3.], &Device::Cpu)?;
+/// let loss = huber_weighted(&prediction, &target, &weight, 2., Reduction::Mean)?;
+/// assert_eq!(loss.to_scalar::<f64>()?, (0.5 + 3. * 8.) / 2.);
+/// # Ok::<(), sconce_core::candle_core::Error>(())
+/// ```
+pub fn huber_weighted(
+    input: &Tensor,
+    target: &Tensor,
+    weight: &Tensor,
+    delta: f64,
+    reduction: Reduction,
+) -> Result<Tensor> {
+    let name = "huber_weighted";
+    check::positive(name, "delta", delta)?;
+    let loss = WeightedLoss {
+        name,
+        curve: Bent { delta, factor: 1. },
+        composite: &|difference| bent(difference, delta),
+        mean: MeanOver::Elements,
+    };
+    loss.of(input, target, weight, reduction)
 }
 
 /// The same from candle operations.
@@ -67,6 +113,7 @@ pub(crate) fn bent(difference: &Tensor, delta: f64) -> Result<Tensor> {
 mod tests {
     use super::*;
     use candle_core::{DType, Device, Var};
+    use sconce_core::Error;
     use sconce_testkit::{GradCheck, Layout, Random};
 
     #[test]
@@ -96,13 +143,17 @@ mod tests {
             (2., 2., 2.),
             (-2., 2., -2.),
             (3., 4., 2.),
+            (1e4, 2e4 - 2., 2.),
+            (inf, inf, 2.),
             (-inf, inf, -2.),
         ] {
-            let x = Var::new(difference, &Device::Cpu).unwrap();
-            let y = huber(&x, &x.zeros_like().unwrap(), 2., Reduction::Sum).unwrap();
-            let gradient = y.backward().unwrap().remove(&x).unwrap();
-            assert_eq!(y.to_scalar::<f64>().unwrap(), loss, "{difference}");
-            assert_eq!(gradient.to_scalar::<f64>().unwrap(), slope, "{difference}");
+            for huber in [huber, composite] {
+                let x = Var::new(difference, &Device::Cpu).unwrap();
+                let y = huber(&x, &x.zeros_like().unwrap(), 2., Reduction::Sum).unwrap();
+                let gradient = y.backward().unwrap().remove(&x).unwrap();
+                assert_eq!(y.to_scalar::<f64>().unwrap(), loss, "{difference}");
+                assert_eq!(gradient.to_scalar::<f64>().unwrap(), slope, "{difference}");
+            }
         }
         let nan = Tensor::new(f64::NAN, &Device::Cpu).unwrap();
         let loss = huber(&nan, &nan, 1., Reduction::Mean).unwrap();

@@ -15,6 +15,7 @@
 //! | probabilities of yes | between 0 and 1 | [`bce()`] |
 //! | scores of two classes | 1 and −1 | [`hinge`], [`soft_margin`] |
 //! | numbers | numbers | [`mse()`], [`l1()`], [`smooth_l1()`], [`huber()`], [`log_cosh`], [`quantile`] |
+//! | numbers | numbers that count by weights | [`mse_weighted`], [`l1_weighted`], [`huber_weighted`] |
 //! | means and variances | numbers | [`gaussian_nll`] |
 //! | rates | counts | [`poisson_nll`] |
 //! | distances, or pairs of vectors or scores | 1 and −1 | [`hinge_embedding`], [`cosine_embedding`], [`margin_ranking`] |
@@ -68,14 +69,15 @@ mod rows;
 mod segmentation;
 mod smooth_l1;
 mod stable;
+mod weighted;
 
 pub use bce::{BceConfig, bce};
 pub use bce_with_logits::{BceWithLogitsConfig, bce_with_logits};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy, cross_entropy_with};
 pub use ctc::{CtcConfig, ctc};
 pub use focal::{SigmoidFocalConfig, SoftmaxFocalConfig, sigmoid_focal, softmax_focal};
-pub use huber::huber;
-pub use l1::l1;
+pub use huber::{huber, huber_weighted};
+pub use l1::{l1, l1_weighted};
 pub use likelihood::{GaussianNllConfig, KlDivConfig, PoissonNllConfig, gaussian_nll, kl_div, poisson_nll};
 pub use margin::{
     MultiMarginConfig, MultiMarginNorm, hinge, multi_margin, multilabel_margin, multilabel_soft_margin,
@@ -85,7 +87,7 @@ pub use metric::{
     InfoNceConfig, TripletMarginConfig, cosine_embedding, hinge_embedding, info_nce, margin_ranking, nt_xent,
     triplet_margin, triplet_margin_with_distance,
 };
-pub use mse::mse;
+pub use mse::{mse, mse_weighted};
 pub use nll::{NllConfig, nll};
 pub use penalty::{elastic_net, l1_penalty, l2_penalty};
 pub use reduction::Reduction;

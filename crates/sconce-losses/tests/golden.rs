@@ -12,7 +12,8 @@ mod more;
 use candle_core::{D, DType, Result, Tensor, Var};
 use sconce_losses::{
     BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
-    bce_with_logits, cross_entropy_with, ctc, huber, l1, mse, nll, smooth_l1,
+    bce_with_logits, cross_entropy_with, ctc, huber, huber_weighted, l1, l1_weighted, mse, mse_weighted, nll,
+    smooth_l1,
 };
 use sconce_testkit::golden::{Bound, Case, Cases, compare};
 use std::collections::BTreeMap;
@@ -77,6 +78,14 @@ fn loss(leaves: &Leaves<'_>) -> Result<Tensor> {
     let [Some(x), Some(target)] = two else {
         return more::loss(leaves);
     };
+    match (case.kind(), leaves.optional("weight")) {
+        ("mse", Some(weight)) => return mse_weighted(&x, &target, &weight, reduction),
+        ("l1", Some(weight)) => return l1_weighted(&x, &target, &weight, reduction),
+        ("huber", Some(weight)) => {
+            return huber_weighted(&x, &target, &weight, option("delta", 1.), reduction);
+        }
+        _ => {}
+    }
     match case.kind() {
         "mse" => mse(&x, &target, reduction),
         "l1" => l1(&x, &target, reduction),
@@ -139,7 +148,7 @@ fn log_softmax(x: &Tensor) -> Result<Tensor> {
 #[test]
 fn outputs_and_gradients_agree_with_pytorch() {
     let cases = Cases::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"), "losses").unwrap();
-    assert!(cases.len() >= 430);
+    assert!(cases.len() >= 457);
     for case in cases.iter() {
         for (dtype, bound) in [(DType::F64, Bound::F64), (DType::F32, Bound::F32)] {
             let name = |what: &str| format!("case {} {} {dtype:?}: {what}", case.index(), case.config());

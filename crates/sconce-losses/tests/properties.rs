@@ -81,6 +81,11 @@ proptest! {
         check(smooth_l1(&x, &y, option, reduction), &shape, reduction, good && (positive || option == 0.))?;
         let shape_of_weight = other.iter().copied().skip(1).collect::<Vec<_>>();
         let weight = weighted.then(|| tensor(&mut random, &shape_of_weight, second));
+        if let Some(weight) = &weight {
+            check(mse_weighted(&x, &y, weight, reduction), &shape, reduction, good)?;
+            check(l1_weighted(&x, &y, weight, reduction), &shape, reduction, good)?;
+            check(huber_weighted(&x, &y, weight, option, reduction), &shape, reduction, good && positive)?;
+        }
         let cfg = BceWithLogitsConfig { weight: weight.clone(), pos_weight: weight.clone() };
         check(bce_with_logits(&x, &y, &cfg, reduction), &shape, reduction, good)?;
         let loss = bce(&x, &y, &BceConfig { weight: weight.clone() }, reduction);

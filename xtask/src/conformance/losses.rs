@@ -8,7 +8,8 @@ mod regions;
 use sconce::core::candle_core::{self, D, Tensor, Var};
 use sconce::losses::{
     BceConfig, BceWithLogitsConfig, CrossEntropyConfig, CtcConfig, NllConfig, Reduction, bce,
-    bce_with_logits, cross_entropy_with, ctc, huber, l1, log_cosh, mse, nll, quantile, smooth_l1,
+    bce_with_logits, cross_entropy_with, ctc, huber, huber_weighted, l1, l1_weighted, log_cosh, mse,
+    mse_weighted, nll, quantile, smooth_l1,
 };
 
 use sconce::nn::log_softmax;
@@ -24,6 +25,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
         "batchmean" if setting.kind() == "kl_div" => Reduction::Mean,
         other => return Err(Stop::Unsupported(format!("reduction {other}"))),
     };
+    let is_weighted = setting.optional_tensor("in.weight")?.is_some();
     match setting.kind() {
         "cross_entropy" => {
             let cfg = CrossEntropyConfig {
@@ -66,6 +68,18 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Results, Stop> {
                 pos_weight: setting.optional_tensor("in.pos_weight")?,
             };
             of_numbers(setting, |x, target| bce_with_logits(x, target, &cfg, reduction))
+        }
+        "mse" if is_weighted => of_weighted(setting, |x, target, weight| {
+            mse_weighted(x, target, weight, reduction)
+        }),
+        "l1" if is_weighted => of_weighted(setting, |x, target, weight| {
+            l1_weighted(x, target, weight, reduction)
+        }),
+        "huber" if is_weighted => {
+            let delta = setting.number("delta")?;
+            of_weighted(setting, |x, target, weight| {
+                huber_weighted(x, target, weight, delta, reduction)
+            })
         }
         "mse" => of_numbers(setting, |x, target| mse(x, target, reduction)),
         "l1" => of_numbers(setting, |x, target| l1(x, target, reduction)),
@@ -134,4 +148,16 @@ fn of_numbers(
         &[("x", &x), ("target", &target)],
         &setting.store(),
     )
+}
+
+/// The results of a loss of numbers whose weights take a gradient too.
+fn of_weighted(
+    setting: &Setting<'_>,
+    loss: impl FnOnce(&Var, &Var, &Var) -> candle_core::Result<Tensor>,
+) -> Result<Results, Stop> {
+    let [x, target, weight] = ["x", "target", "weight"].map(|name| setting.variable(name));
+    let (x, target, weight) = (x?, target?, weight?);
+    let loss = loss(&x, &target, &weight)?;
+    let inputs = [("x", &x), ("target", &target), ("weight", &weight)];
+    Results::of(setting, &[loss], &inputs, &setting.store())
 }

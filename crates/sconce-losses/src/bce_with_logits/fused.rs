@@ -3,6 +3,7 @@
 use super::{BceWithLogitsConfig, NAME};
 use crate::Reduction;
 use crate::kernels::{self, Axes, ByInput, ByPosWeight, ByTarget, Factor, Loss, Terms};
+use crate::weighted::summed_to;
 use candle_core::{Result, Tensor, WithDType};
 use sconce_core::cpu::{self, CpuSlice, Real};
 use sconce_core::{Backward, Error, Function, Output, apply1};
@@ -98,11 +99,11 @@ impl<T: Real> Function for BceWithLogits<T> {
         let terms = values.terms(&self.axes);
         let output = match (self.reduction, inputs.first()) {
             (Reduction::None, Some(input)) => {
-                let losses = kernels::bce_terms(Loss, terms, Factor::One(T::ONE), 1.);
+                let losses = kernels::map_terms(Loss, terms, Factor::One(T::ONE), 1.);
                 Output::new(losses, input.shape())?
             }
             _ => {
-                let loss = kernels::bce_sum(terms) * self.reduction.factor(terms.x.len() as f64);
+                let loss = kernels::sum_terms(Loss, terms) * self.reduction.factor(terms.x.len() as f64);
                 Output::new(vec![<T as WithDType>::from_f64(loss)], ())?
             }
         };
@@ -130,8 +131,8 @@ impl<T: Real> Function for BceWithLogits<T> {
                 continue;
             }
             let values = match i {
-                0 => kernels::bce_terms(ByInput, terms, grad, scale),
-                1 => kernels::bce_terms(ByTarget, terms, grad, scale),
+                0 => kernels::map_terms(ByInput, terms, grad, scale),
+                1 => kernels::map_terms(ByTarget, terms, grad, scale),
                 2 if self.has_weight => {
                     // The loss is linear in it: the slope is the loss without it.
                     let (one, [_, pos_values]) = ([T::ONE], terms.weights);
@@ -143,9 +144,9 @@ impl<T: Real> Function for BceWithLogits<T> {
                         weights: [&one, pos_values],
                         ..terms
                     };
-                    kernels::bce_terms(Loss, terms, grad, scale)
+                    kernels::map_terms(Loss, terms, grad, scale)
                 }
-                _ => kernels::bce_terms(ByPosWeight, terms, grad, scale),
+                _ => kernels::map_terms(ByPosWeight, terms, grad, scale),
             };
             let shape = inputs.first().map_or(&[][..], Tensor::dims);
             let gradient = Tensor::from_vec(values, shape, input.device())?;
@@ -153,19 +154,4 @@ impl<T: Real> Function for BceWithLogits<T> {
         }
         Ok(gradients)
     }
-}
-
-/// The sums over the axes along which a tensor of this shape was repeated.
-fn summed_to(gradient: &Tensor, shape: &[usize]) -> Result<Tensor> {
-    let extra = gradient.rank().saturating_sub(shape.len());
-    let mut sum = gradient.clone();
-    for _ in 0..extra {
-        sum = sum.sum(0)?;
-    }
-    for (axis, &length) in shape.iter().enumerate() {
-        if length == 1 {
-            sum = sum.sum_keepdim(axis)?;
-        }
-    }
-    Ok(sum)
 }

@@ -1,6 +1,7 @@
 //! Functions of the differences of two slices, and their slopes: each in one pass over memory.
 
 use super::factor::{Factor, PIECE};
+use super::terms::Term;
 use sconce_core::cpu::Real;
 use sconce_kernels::parallel::{self, BlankPart};
 use sconce_kernels::simd::{self, Kernel, Simd, Vector};
@@ -68,6 +69,39 @@ impl Curve for Bent {
     #[inline(always)]
     fn slope<V: Vector>(self, d: V) -> V {
         self.clipped(d) * d.same(self.factor)
+    }
+}
+
+/// w·f(x − y)
+#[derive(Clone, Copy)]
+pub(crate) struct Weighted<C>(pub(crate) C);
+
+/// Its derivative by x: w·f′(x − y).
+#[derive(Clone, Copy)]
+pub(crate) struct WeightedSlope<C>(pub(crate) C);
+
+/// f(x − y) − l, with l as the second weight: how much the loss of an element is above the mean.
+#[derive(Clone, Copy)]
+pub(crate) struct AboveMean<C>(pub(crate) C);
+
+impl<C: Curve> Term for Weighted<C> {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V, y: V, weight: V, _: V) -> V {
+        weight * self.0.value(x - y)
+    }
+}
+
+impl<C: Curve> Term for WeightedSlope<C> {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V, y: V, weight: V, _: V) -> V {
+        weight * self.0.slope(x - y)
+    }
+}
+
+impl<C: Curve> Term for AboveMean<C> {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V, y: V, _: V, mean: V) -> V {
+        self.0.value(x - y) - mean
     }
 }
 
