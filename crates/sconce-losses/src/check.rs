@@ -3,7 +3,7 @@
 use crate::kernels;
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Error, Result, dispatch_real};
+use sconce_core::{Error, Result, dispatch_real, widened};
 
 /// Predictions and targets of one shape and one floating-point type.
 pub(crate) fn pair(name: &'static str, input: &Tensor, target: &Tensor) -> Result<()> {
@@ -61,10 +61,18 @@ pub(crate) fn broadcast(
     input: &Tensor,
 ) -> Result<Tensor> {
     same_dtype(name, argument, weight, input.dtype())?;
-    weight.broadcast_as(input.shape()).map_err(|_| {
+    repeated(weight, input.dims()).map_err(|_| {
         let expected = format!("one that broadcasts to {:?}, the input's", input.dims());
         Error::shape(name, argument, expected, weight.dims())
     })
+}
+
+/// A tensor that is broadcast to this shape. Its gradient is a sum, for which half precision has no room.
+pub(crate) fn repeated(tensor: &Tensor, shape: &[usize]) -> candle_core::Result<Tensor> {
+    match widened(tensor, |wide| wide(tensor)?.broadcast_as(shape))? {
+        Some(repeated) => Ok(repeated),
+        None => tensor.broadcast_as(shape),
+    }
 }
 
 /// Weights that are finite numbers, at least 0: their sum.

@@ -91,7 +91,7 @@ fn variance(input: &Tensor, var: &Tensor) -> sconce_core::Result<Tensor> {
             value: value.to_string(),
             expected: "a variance, at least 0".into(),
         }),
-        None => Ok(shaped.broadcast_as(dims)?),
+        None => Ok(check::repeated(&shaped, dims)?),
     }
 }
 

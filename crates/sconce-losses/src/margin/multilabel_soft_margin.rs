@@ -45,12 +45,11 @@ pub fn multilabel_soft_margin(
         let expected = "[*, classes], at least one class";
         return Err(Error::shape(NAME, "input", expected, input.dims()).into());
     };
-    let weight = match weight {
-        Some(weight) => Some(check::broadcast(NAME, "weight", weight, input)?),
-        None => None,
-    };
+    if let Some(weight) = weight {
+        check::broadcast(NAME, "weight", weight, input)?;
+    }
     if let Some(loss) = widened(input, |wide| {
-        let weight = weight.as_ref().map(wide).transpose()?;
+        let weight = weight.map(wide).transpose()?;
         multilabel_soft_margin(&wide(input)?, &wide(target)?, weight.as_ref(), reduction)
     })? {
         return Ok(loss);
@@ -58,7 +57,7 @@ pub fn multilabel_soft_margin(
     let positive = (target * softplus(&input.neg()?)?)?;
     let mut losses = (positive + ((1. - target)? * softplus(input)?)?)?;
     if let Some(weight) = weight {
-        losses = (losses * weight)?;
+        losses = losses.broadcast_mul(weight)?;
     }
     let losses = (losses.sum(D::Minus1)? / classes as f64)?;
     let loss = reduction.composite(&losses, losses.elem_count() as f64)?;

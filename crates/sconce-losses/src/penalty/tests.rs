@@ -101,6 +101,27 @@ fn a_small_strength_in_half_precision() {
     assert!((gradient - 2e-6).abs() < 1e-7, "{gradient}");
 }
 
+/// In half precision a sum of ones would stop at 256 or at 2048; one of squares would pass the largest number of `f16`.
+#[test]
+fn many_parameters_in_half_precision() {
+    for dtype in [DType::BF16, DType::F16] {
+        let store = ParamStore::new(dtype, &Device::Cpu);
+        param(&store.builder(), 4000, "a", &Init::Const(1.)).unwrap();
+        param(&store.builder(), 4000, "b", &Init::Const(-32.)).unwrap();
+        let value = |penalty: Result<Tensor>| {
+            let penalty = penalty.unwrap().to_dtype(DType::F64).unwrap();
+            penalty.to_scalar::<f64>().unwrap()
+        };
+        assert_eq!(value(l1_penalty(&store, "a", 1.)), 4000.);
+        // 4000 · 32² · 2⁻¹⁰
+        assert_eq!(value(l2_penalty(&store, "b", 1. / 1024.)), 4000.);
+        assert_eq!(
+            value(elastic_net(&store, "b", 1. / 64., 1. / 2048.)),
+            2000. + 2000.
+        );
+    }
+}
+
 #[test]
 fn without_strength_they_are_zero() {
     let (store, _) = store(DType::F64);
