@@ -45,9 +45,7 @@ pub(crate) fn sigmoid(x: &Tensor) -> Result<Tensor> {
 
 /// [`softplus`] of a detached tensor: max(x, 0) + ln(1 + e^−|x|).
 pub(crate) fn softplus_of(x: &Tensor) -> Result<Tensor> {
-    let value = (x.relu()? + ln_1p(&x.abs()?.neg()?.exp()?)?)?;
-    // The maximum with 0 takes a NaN for the smaller.
-    x.ne(x)?.where_cond(x, &value)
+    x.relu()? + ln_1p(&x.abs()?.neg()?.exp()?)?
 }
 
 /// ln(1 + eˣ), for large and small x too: the negative logarithm of sigmoid(−x).

@@ -82,7 +82,7 @@ fn log_likelihoods(log_probs: &Tensor, batch: &Batch) -> Result<Tensor> {
         &|row| row.skips().map(|may| if may { 0. } else { IMPOSSIBLE }).collect(),
         IMPOSSIBLE,
     )?;
-    let end = only(&|row, s| s + 2 >= row.states.len() && (row.frames > 0 || s == 0))?;
+    let end = only(&|row, s| s + 2 >= row.states.len())?;
     // Before the first frame it is as if one had been in the first blank.
     let mut alpha = only(&|_, s| s == 0)?;
     for t in 0..batch.frames {

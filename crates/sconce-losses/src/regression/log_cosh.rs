@@ -48,7 +48,7 @@ impl Elementwise<2> for LogCosh {
     fn value(&self, [x, y]: &[Tensor; 2]) -> Result<Tensor> {
         let d = (x - y)?;
         let size = d.abs()?;
-        let e = exp_m1(&(size.minimum(2.)? * 0.5)?)?;
+        let e = exp_m1(&(&size * 0.5)?)?;
         let sinh = ((&e + (&e / (&e + 1.)?)?)? * 0.5)?;
         let near = ln_1p(&(sinh.sqr()? * 2.)?)?;
         let far = ((&size + softplus_of(&(&size * -2.)?)?)? - LN_2)?;
