@@ -363,12 +363,24 @@ fn values_and_shapes() {
         nt_xent(&x, &x.to_dtype(DType::F64).unwrap(), 1., MEAN),
         "nt_xent: input2 has dtype F64, expected F32, the first argument's",
     );
-    let cfg = InfoNceConfig {
-        negatives: Some(zeros(&[4, 2])),
-        ..InfoNceConfig::default()
-    };
-    says(
-        info_nce(&x, &x, &cfg, MEAN),
-        "info_nce: negatives has shape [4, 2], expected [negatives, features = 3] or [batch = 2, negatives, features = 3]",
-    );
+    // Of other features, and for other batches, one that would broadcast among them.
+    for shape in [
+        &[4, 2][..],
+        &[2, 4, 2],
+        &[3, 4, 3],
+        &[1, 4, 3],
+        &[3],
+        &[1, 2, 4, 3],
+    ] {
+        let cfg = InfoNceConfig {
+            negatives: Some(zeros(shape)),
+            ..InfoNceConfig::default()
+        };
+        says(
+            info_nce(&x, &x, &cfg, MEAN),
+            &format!(
+                "info_nce: negatives has shape {shape:?}, expected [negatives, features = 3] or [batch = 2, negatives, features = 3]"
+            ),
+        );
+    }
 }

@@ -136,6 +136,74 @@ fn sure_mistakes_and_sure_successes() {
 }
 
 #[test]
+fn focal_losses_of_a_class_that_cant_be() {
+    for gamma in [0., 0.5, 2.] {
+        let cfg = SoftmaxFocalConfig {
+            gamma,
+            ..SoftmaxFocalConfig::default()
+        };
+        let class = Tensor::new(&[1u32], &Device::Cpu).unwrap();
+        let focal = |x: &Tensor| softmax_focal(&x.unsqueeze(0)?, &class, &cfg, Reduction::None);
+        expect(at(&[0., -INF], focal), &[INF], &[1., -1.]);
+    }
+}
+
+/// A class that is named twice counts twice, as PyTorch counts it.
+#[test]
+fn a_class_that_is_named_twice() {
+    let labels = Tensor::new(&[[3i64, 3, 1, -1]], &Device::Cpu).unwrap();
+    expect(
+        at(&[0.1, 0.4, -0.3, 0.2], |x| {
+            multilabel_margin(&x.unsqueeze(0)?, &labels, Reduction::None)
+        }),
+        &[0.95],
+        &[0.75, -0.5, 0.75, -1.],
+    );
+}
+
+#[test]
+fn the_batch_of_a_scalar_is_one() {
+    let cfg = KlDivConfig {
+        batchmean: true,
+        ..KlDivConfig::default()
+    };
+    let scalar = |value: f64| Tensor::new(value, &Device::Cpu).unwrap();
+    let loss = kl_div(&scalar(-1.), &scalar(0.5), &cfg, Reduction::Mean).unwrap();
+    assert_eq!(loss.to_scalar::<f64>().unwrap(), 0.5 * 0.5f64.ln() + 0.5);
+}
+
+/// PyTorch's, torchvision's for focal loss.
+#[test]
+fn defaults() {
+    let cfg = TripletMarginConfig::default();
+    assert_eq!((cfg.margin, cfg.p, cfg.eps, cfg.swap), (1., 2., 1e-6, false));
+    let cfg = GaussianNllConfig::default();
+    assert_eq!((cfg.full, cfg.eps), (false, 1e-6));
+    let cfg = PoissonNllConfig::default();
+    assert_eq!((cfg.log_input, cfg.full, cfg.eps), (true, false, 1e-8));
+    let cfg = MultiMarginConfig::default();
+    assert!(cfg.p == MultiMarginNorm::One && cfg.margin == 1. && cfg.weight.is_none());
+    let cfg = KlDivConfig::default();
+    assert_eq!((cfg.log_target, cfg.batchmean), (false, false));
+    let cfg = CtcConfig::default();
+    assert_eq!((cfg.blank, cfg.zero_infinity), (0, false));
+    let cfg = SigmoidFocalConfig::default();
+    assert_eq!((cfg.alpha, cfg.gamma), (Some(0.25), 2.));
+    let cfg = SoftmaxFocalConfig::default();
+    assert!(cfg.gamma == 2. && cfg.ignore_index == -100 && cfg.weight.is_none());
+    let cfg = NllConfig::default();
+    assert!(cfg.ignore_index == -100 && cfg.weight.is_none());
+    let cfg = CrossEntropyConfig::default();
+    assert!(cfg.ignore_index == -100 && cfg.label_smoothing == 0. && cfg.weight.is_none());
+    let cfg = InfoNceConfig::default();
+    assert!(cfg.temperature == 0.1 && cfg.negatives.is_none());
+    let cfg = DiceConfig::default();
+    assert_eq!((cfg.smooth, cfg.squared, cfg.batch), (1e-5, false, false));
+    let cfg = IouConfig::default();
+    assert_eq!((cfg.smooth, cfg.batch), (1e-5, false));
+}
+
+#[test]
 fn a_target_of_probability_0_contributes_nothing() {
     let cfg = KlDivConfig::default();
     let target = tensor(&[0., 0., 0.5, 1.]);
@@ -253,6 +321,32 @@ fn vectors_of_zeros() {
     }
 }
 
+/// Just above the least length a vector is brought to length 1, and below it is divided by that, as PyTorch's `normalize`.
+#[test]
+fn vectors_about_as_short_as_the_least_length() {
+    let b = Tensor::new(&[[1f64, 0.], [0., 1.]], &Device::Cpu).unwrap();
+    // length, the similarity to itself
+    for (length, similarity) in [
+        (1f64, 1f64),
+        (3e-12, 1.),
+        (1.1e-12, 1.),
+        (0.5e-12, 0.5),
+        (1e-13, 0.1),
+    ] {
+        let a = (&b * length).unwrap();
+        let cfg = InfoNceConfig {
+            temperature: 1.,
+            ..InfoNceConfig::default()
+        };
+        let loss = info_nce(&a, &b, &cfg, Reduction::Mean).unwrap();
+        let (loss, expected) = (loss.to_scalar::<f64>().unwrap(), (-similarity).exp().ln_1p());
+        assert!(
+            (loss - expected).abs() < 1e-14,
+            "{length}: {loss}, not {expected}"
+        );
+    }
+}
+
 /// Vectors whose length is 0 because their squares are: the slope is that of a vector of zeros.
 #[test]
 fn vectors_too_short_for_their_squares() {
@@ -290,9 +384,13 @@ fn the_largest_of_several_share_the_slope() {
     assert_eq!(loss.to_scalar::<f64>().unwrap(), 2.);
     let gradient = loss.backward().unwrap().remove(&a).unwrap();
     assert_eq!(gradient.to_vec2::<f64>().unwrap(), [[0.5, -0.5, 1.]]);
-    let nan = Tensor::new(&[[f64::NAN, 0., 1.]], &Device::Cpu).unwrap();
-    let loss = triplet_margin(&nan, &zeros, &far, &cfg, Reduction::Sum).unwrap();
-    assert!(loss.to_scalar::<f64>().unwrap().is_nan());
+    for place in 0..3 {
+        let mut values = [0., 1., 0.5];
+        values[place] = f64::NAN;
+        let nan = Tensor::new(&[values], &Device::Cpu).unwrap();
+        let loss = triplet_margin(&nan, &zeros, &far, &cfg, Reduction::Sum).unwrap();
+        assert!(loss.to_scalar::<f64>().unwrap().is_nan(), "{place}");
+    }
 }
 
 #[test]

@@ -168,35 +168,65 @@ fn impossible_rows_and_empty_ones() {
     let x = Var::from_tensor(&x).unwrap();
     // Three equal labels need five frames; nothing needs none; a label needs one; and a row that is possible.
     let targets = padded(&[&[1, 1, 1], &[], &[2], &[1, 2]]);
-    let run = |zero_infinity| {
-        let cfg = CtcConfig {
-            zero_infinity,
-            ..CtcConfig::default()
+    let (frames, labels) = ([4, 0, 0, 3], [3, 0, 1, 2]);
+    let run = |is_composite: bool, zero_infinity: bool| {
+        let loss = if is_composite {
+            let batch = Batch::new(&x, &targets, &frames, &labels, 0).unwrap();
+            composite::ctc(&x, &batch, zero_infinity, Reduction::None)
+        } else {
+            let cfg = CtcConfig {
+                zero_infinity,
+                ..CtcConfig::default()
+            };
+            ctc(&x, &targets, &frames, &labels, &cfg, Reduction::None)
         };
-        let loss = ctc(&x, &targets, &[4, 0, 0, 3], &[3, 0, 1, 2], &cfg, Reduction::None).unwrap();
+        let loss = loss.unwrap();
         let gradient = loss.sum_all().unwrap().backward().unwrap().remove(&x).unwrap();
         let of_row = |n| numbers(&gradient.narrow(1, n, 1).unwrap());
         (numbers(&loss), [0, 1, 2, 3].map(of_row))
     };
-    let (losses, gradients) = run(false);
-    assert_eq!(losses[..3], [f64::INFINITY, 0., f64::INFINITY]);
-    assert!(gradients[0].iter().all(|gradient| gradient.is_nan()));
-    assert!(
-        [&gradients[1], &gradients[2]]
-            .into_iter()
-            .flatten()
-            .all(|gradient| *gradient == 0.)
-    );
-    assert!(losses[3].is_finite() && gradients[3].iter().all(|gradient| gradient.is_finite()));
-    assert!(
-        gradients[3][9..].iter().all(|gradient| *gradient == 0.),
-        "past the row's length"
-    );
+    for is_composite in [false, true] {
+        let (losses, gradients) = run(is_composite, false);
+        assert_eq!(losses[..3], [f64::INFINITY, 0., f64::INFINITY]);
+        assert!(gradients[0].iter().all(|gradient| !gradient.is_finite()));
+        assert!(
+            [&gradients[1], &gradients[2]]
+                .into_iter()
+                .flatten()
+                .all(|gradient| *gradient == 0.)
+        );
+        assert!(losses[3].is_finite() && gradients[3].iter().all(|gradient| gradient.is_finite()));
+        assert!(
+            gradients[3][9..].iter().all(|gradient| *gradient == 0.),
+            "past the row's length"
+        );
 
-    let (zeroed, of_zeroed) = run(true);
-    assert_eq!(zeroed, [0., 0., 0., losses[3]]);
-    assert!(of_zeroed[..3].iter().flatten().all(|gradient| *gradient == 0.));
-    assert_eq!(of_zeroed[3], gradients[3]);
+        let (zeroed, of_zeroed) = run(is_composite, true);
+        assert_eq!(zeroed, [0., 0., 0., losses[3]]);
+        assert!(of_zeroed[..3].iter().flatten().all(|gradient| *gradient == 0.));
+        assert_eq!(of_zeroed[3], gradients[3]);
+    }
+}
+
+/// Not one frame in the whole batch: only what spells nothing is possible.
+#[test]
+fn a_batch_without_frames() {
+    let x = Tensor::zeros((0, 2, 3), DType::F64, &Device::Cpu).unwrap();
+    let targets = padded(&[&[1], &[]]);
+    let batch = Batch::new(&x, &targets, &[0, 0], &[1, 0], 0).unwrap();
+    for zero_infinity in [false, true] {
+        let cfg = CtcConfig {
+            zero_infinity,
+            ..CtcConfig::default()
+        };
+        let impossible = if zero_infinity { 0. } else { f64::INFINITY };
+        for loss in [
+            ctc(&x, &targets, &[0, 0], &[1, 0], &cfg, Reduction::None),
+            composite::ctc(&x, &batch, zero_infinity, Reduction::None),
+        ] {
+            assert_eq!(numbers(&loss.unwrap()), [impossible, 0.]);
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use crate::{Reduction, huber, l1, smooth_l1};
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use proptest::prelude::*;
 use sconce_kernels::simd::{Level, with_level};
 use sconce_testkit::golden::{Bound, compare};
@@ -73,5 +73,44 @@ fn many_elements_have_the_same_bits_for_any_number_of_threads() {
             Ok(vec![mean, each?, gradient])
         })
         .unwrap();
+    }
+}
+
+/// What lies among whole vectors and past them: PyTorch's slope of a NaN is one, but for L1, whose is 0.
+#[test]
+fn a_nan_stays_in_its_place() {
+    for dtype in [DType::F32, DType::F64] {
+        for place in [0, 5, 16, 18] {
+            let mut values = [0.1f64; 19];
+            values[place] = f64::NAN;
+            let x = Tensor::new(&values, &Device::Cpu)
+                .unwrap()
+                .to_dtype(dtype)
+                .unwrap();
+            let x = Var::from_tensor(&x).unwrap();
+            let y = x.zeros_like().unwrap();
+            for kind in 0..4 {
+                for level in Level::available() {
+                    let (losses, slopes) = with_level(level, || {
+                        let [losses, _] = both(kind, &x, &y, Reduction::None);
+                        let losses = losses.unwrap();
+                        let slopes = losses.backward().unwrap().remove(&x).unwrap();
+                        (losses, slopes)
+                    });
+                    let nans = |x: Tensor| {
+                        let values = x.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+                        values.iter().map(|value| value.is_nan()).collect::<Vec<_>>()
+                    };
+                    let expected = |there: bool| (0..19).map(|i| there && i == place).collect::<Vec<_>>();
+                    assert_eq!(nans(losses), expected(true), "{kind} {level:?}");
+                    // L1, and smooth L1 without a tip.
+                    assert_eq!(
+                        nans(slopes),
+                        expected(![0, 2].contains(&kind)),
+                        "{kind} {level:?}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -118,3 +118,29 @@ impl Elementwise<1> for SoftmaxFocal {
         m.powf(self.gamma)? * (by_power + 1.)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    /// 1 − p keeps its digits where p is near 1, also where p is 1 to the type.
+    #[test]
+    fn tiny_entropies_keep_their_digits() {
+        let entropies = [0f64, 1e-20, 1e-9, 0.3, 5.];
+        for gamma in [0., 0.5, 2.] {
+            let x = Var::new(&entropies, &Device::Cpu).unwrap();
+            let losses = elementwise(SoftmaxFocal { gamma }, [&x]).unwrap();
+            let slopes = losses.sum_all().unwrap().backward().unwrap().remove(&x).unwrap();
+            let (losses, slopes) = (losses.to_vec1::<f64>().unwrap(), slopes.to_vec1::<f64>().unwrap());
+            for ((c, loss), slope) in entropies.into_iter().zip(losses).zip(slopes) {
+                let wrong = -(-c).exp_m1();
+                let near = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-14 * b.abs();
+                assert!(near(loss, c * wrong.powf(gamma)), "{gamma} {c}: {loss}");
+                let share = if c == 0. { 1. } else { c / wrong };
+                let expected = wrong.powf(gamma) * (1. + gamma * (-c).exp() * share);
+                assert!(near(slope, expected), "{gamma} {c}: {slope}, not {expected}");
+            }
+        }
+    }
+}
