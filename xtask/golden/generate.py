@@ -10,6 +10,7 @@ import attn
 import average
 import clip
 import conv
+import files
 import gnn
 import hf
 import losses
@@ -21,6 +22,7 @@ import rnn
 import samplers
 import schedule
 import transformer
+import transforms
 import resample
 import vision
 
@@ -31,6 +33,7 @@ FAMILIES = {
     "average": (average.generate, "sconce-optim"),
     "clip": (clip.generate, "sconce-optim"),
     "conv": (conv.generate, "sconce-cnn"),
+    "files": (files.generate, "sconce-data"),
     "gnn": (gnn.generate, "sconce-gnn"),
     "hf": (hf.generate, "sconce-transformer"),
     "losses": (losses.generate, "sconce-losses"),
@@ -42,6 +45,7 @@ FAMILIES = {
     "samplers": (samplers.generate, "sconce-data"),
     "schedule": (schedule.generate, "sconce-optim"),
     "transformer": (transformer.generate, "sconce-transformer"),
+    "transforms": (transforms.generate, "sconce-data"),
     "resample": (resample.generate, "sconce-cnn"),
     "vision": (vision.generate, "sconce-cnn"),
 }

@@ -92,6 +92,12 @@ pub enum Error {
     /// A data set, or a function of samples, panicked.
     #[error("panicked: {0}")]
     Panic(String),
+    /// A tokenizer can't do what it was asked for.
+    #[error("tokenizer: {problem}")]
+    Text {
+        /// What is wrong.
+        problem: String,
+    },
     /// An error of candle, or of sconce's core.
     #[error(transparent)]
     Core(Box<sconce_core::Error>),

@@ -3,6 +3,7 @@
 //! A header of two zero bytes, a byte for the element type, a byte for the number of axes and four bytes for each axis,
 //! then the elements in row-major order, all big-endian; often compressed by gzip.
 
+use crate::bytes::{self, MOST_PER_COMPRESSED_BYTE, convert, fill};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use flate2::read::MultiGzDecoder;
@@ -47,9 +48,6 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
     parse(BufReader::with_capacity(1 << 16, file), len, &name)
 }
 
-/// A byte of a deflate stream stands for at most this many.
-const MOST_PER_COMPRESSED_BYTE: u64 = 1032;
-
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads IDX from a stream of `len` bytes; `name` is what errors call it.
@@ -68,13 +66,7 @@ fn parse(mut stream: impl Read, len: u64, name: &str) -> Result<Tensor> {
 
 /// Reads an IDX file's content, of which there are at most `most` bytes.
 fn elements(mut content: impl Read, most: u64, name: &str) -> Result<Tensor> {
-    let broken = |error: io::Error| {
-        let problem = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "cut short: the compressed data ends too early".to_string(),
-            _ => format!("can't be read: {error}"),
-        };
-        Error::file(name, problem)
-    };
+    let broken = |error| Error::file(name, bytes::broken(&error));
     let mut header = [0; 4];
     let got = fill(&mut content, &mut header).map_err(broken)?;
     let [0, 0, code, axes] = header else {
@@ -107,54 +99,9 @@ fn elements(mut content: impl Read, most: u64, name: &str) -> Result<Tensor> {
         }
         dims.push(u32::from_be_bytes(dim) as usize);
     }
-    // An axis of length 0 doesn't make the others harmless: strides are their products.
-    let product = |dim: fn(usize) -> usize| {
-        let mut dims = dims.iter().map(|&axis| dim(axis));
-        dims.try_fold(element.size(), usize::checked_mul)
-    };
-    let Some(size) = product(|dim| dim.max(1)).and(product(|dim| dim)) else {
-        let problem = format!("the header says shape {dims:?}, which is more than a computer can hold");
-        return Err(Error::file(name, problem));
-    };
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(size.min(usize::try_from(most).unwrap_or(usize::MAX)))
-        .map_err(|_| {
-            let problem = format!("the header says shape {dims:?}, for which there is not enough memory");
-            Error::file(name, problem)
-        })?;
-    content
-        .by_ref()
-        .take(size as u64)
-        .read_to_end(&mut bytes)
-        .map_err(broken)?;
-    if bytes.len() < size {
-        let problem = format!(
-            "cut short: the header says {size} bytes of data for shape {dims:?}, found {}",
-            bytes.len()
-        );
-        return Err(Error::file(name, problem));
-    }
-    // To the end, since that is where gzip's checksum stands.
-    if fill(&mut content, &mut [0]).map_err(broken)? > 0 {
-        let problem = format!("too long: there is more than the {size} bytes of data for shape {dims:?}");
-        return Err(Error::file(name, problem));
-    }
+    let bytes = bytes::elements(content, &dims, element.size(), most)
+        .map_err(|problem| Error::file(name, problem))?;
     element.tensor(bytes, dims)
-}
-
-/// Reads until the buffer is full or the stream ends.
-fn fill(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while let Some(rest) = buffer.get_mut(got..).filter(|rest| !rest.is_empty()) {
-        match stream.read(rest) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(got)
 }
 
 #[derive(Clone, Copy)]
@@ -188,10 +135,6 @@ impl Element {
             Self::F64 => Tensor::from_vec(convert(&bytes, f64::from_be_bytes), dims, cpu),
         }?)
     }
-}
-
-fn convert<const N: usize, T>(bytes: &[u8], f: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks::<N>().0.iter().map(|&chunk| f(chunk)).collect()
 }
 
 #[cfg(test)]

@@ -30,19 +30,35 @@
 //! # Where files lie
 //! [`data_dir`] is the folder that `cargo xtask data` fills. [`Mnist::load`] reads MNIST from there; [`idx::read`] reads any
 //! file in its format; [`Planetoid::load`] reads citation graphs, [`LosLoop::load`] traffic. The [`digits()`] need no file: they are part of this crate.
+//!
+//! Files of one's own: a [`Table`] reads CSV, [`ImageFolder`] PNG and JPEG images by class, [`npy`] NumPy's arrays,
+//! [`TensorDataset::from_safetensors`] named tensors, [`read_lines`] text, which a [`text::Tokenizer`] turns into numbers.
+//! CSV, images and tokenizers are features (`csv`, `image`, `text`), all on by default. [`transforms`] change images.
 
+mod bytes;
 mod dataset;
 mod digits;
 mod error;
 mod folder;
 pub mod idx;
+#[cfg(feature = "image")]
+mod image_file;
+#[cfg(feature = "image")]
+mod image_folder;
+mod lines;
 mod loader;
 mod los_loop;
 mod mnist;
+mod named;
+pub mod npy;
 mod pickle;
 mod planetoid;
 pub mod samplers;
+#[cfg(feature = "csv")]
+mod table;
 mod tensors;
+#[cfg(feature = "text")]
+pub mod text;
 pub mod transforms;
 
 pub use dataset::{Cache, Concat, Dataset, Sample, Subset, map};
@@ -50,6 +66,11 @@ pub use digits::{Digits, digits};
 pub use error::{Error, Result};
 pub use folder::data_dir;
 pub use loader::{Collate, Epoch, Loader, LoaderConfig, PadBoth, PadFeatures, Padded, Stack, Workers};
+#[cfg(feature = "image")]
+pub use image_file::{Color, ImageConfig, read_image};
+#[cfg(feature = "image")]
+pub use image_folder::ImageFolder;
+pub use lines::read_lines;
 pub use los_loop::LosLoop;
 pub use mnist::Mnist;
 pub use planetoid::Planetoid;
@@ -58,4 +79,6 @@ pub use samplers::{
     Weighted, WeightedConfig,
 };
 pub use sconce_core::candle_core;
+#[cfg(feature = "csv")]
+pub use table::{Column, Table, TableConfig};
 pub use tensors::TensorDataset;

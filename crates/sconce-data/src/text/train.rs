@@ -1,0 +1,143 @@
+//! Training tokenizers.
+
+use super::{Tokenizer, problem};
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokenizers::AddedToken;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::{bert::BertPreTokenizer, byte_level::ByteLevel};
+use tokenizers::processors::bert::BertProcessing;
+
+/// How many bytes there are, each of which byte-level BPE has as a token.
+const BYTES: usize = 256;
+const BPE_SPECIAL: [&str; 1] = ["<pad>"];
+const WORDPIECE_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// Options of [`Tokenizer::train_bpe`] and [`Tokenizer::train_wordpiece`].
+///
+/// # Errors
+/// Training fails if no text has anything in it, or if the characters alone are more than `vocab_size`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainConfig {
+    /// How many tokens there are at most, all included.
+    pub vocab_size: usize,
+    /// How often a pair has to occur to become a token.
+    pub min_frequency: u64,
+    /// Tokens of one's own that are never split, such as `<|endoftext|>`; they stand after the usual ones.
+    pub special_tokens: Vec<String>,
+}
+
+impl TrainConfig {
+    /// A size; pairs occur twice at least, and there are no special tokens but the usual ones.
+    pub fn new(vocab_size: usize) -> Self {
+        Self {
+            vocab_size,
+            min_frequency: 2,
+            special_tokens: Vec::new(),
+        }
+    }
+
+    /// All special tokens, the usual ones first.
+    fn special(&self, usual: &[&str]) -> Vec<AddedToken> {
+        let usual = usual.iter().map(ToString::to_string);
+        let all = usual.chain(self.special_tokens.iter().cloned());
+        all.map(|token| AddedToken::from(token, true)).collect()
+    }
+}
+
+impl Tokenizer {
+    /// Trains byte-level BPE, as GPT-2 has it, from texts; the same texts give the same tokenizer.
+    ///
+    /// Every byte is a token, so nothing is unknown and decoding gives every text back as it was. `<pad>` is token 0.
+    ///
+    /// # Errors
+    /// See [`TrainConfig`].
+    pub fn train_bpe<S: AsRef<str> + Send>(
+        texts: impl IntoIterator<Item = S, IntoIter: Send>,
+        cfg: &TrainConfig,
+    ) -> Result<Self> {
+        let special = cfg.special(&BPE_SPECIAL);
+        if cfg.vocab_size < BYTES + special.len() {
+            let expected = format!("at least {BYTES} bytes and {} special tokens", special.len());
+            return Err(Error::config("vocab_size", cfg.vocab_size, expected));
+        }
+        let mut inner = tokenizers::Tokenizer::new(BPE::default());
+        let bytes = ByteLevel::default().add_prefix_space(false);
+        inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
+        let trainer = BpeTrainer::builder()
+            .vocab_size(cfg.vocab_size)
+            .min_frequency(cfg.min_frequency)
+            .show_progress(false)
+            .special_tokens(special)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .build();
+        Self::trained(inner, trainer.into(), texts, cfg)
+    }
+
+    /// Trains WordPiece, as BERT (uncased) has it, from texts; the same texts give the same tokenizer.
+    ///
+    /// Texts are cleaned, in lower case, without accents, split at spaces and punctuation. `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`
+    /// and `[MASK]` are tokens 0 to 4; a text is encoded as `[CLS] … [SEP]`.
+    ///
+    /// # Errors
+    /// See [`TrainConfig`].
+    pub fn train_wordpiece<S: AsRef<str> + Send>(
+        texts: impl IntoIterator<Item = S, IntoIter: Send>,
+        cfg: &TrainConfig,
+    ) -> Result<Self> {
+        let model = WordPiece::builder()
+            .unk_token("[UNK]".into())
+            .build()
+            .map_err(problem)?;
+        let mut inner = tokenizers::Tokenizer::new(model);
+        inner
+            .with_normalizer(Some(BertNormalizer::default()))
+            .map_err(problem)?;
+        inner
+            .with_pre_tokenizer(Some(BertPreTokenizer))
+            .with_decoder(Some(WordPieceDecoder::default()));
+        let trainer = WordPieceTrainer::builder()
+            .vocab_size(cfg.vocab_size)
+            .min_frequency(cfg.min_frequency)
+            .show_progress(false)
+            .special_tokens(cfg.special(&WORDPIECE_SPECIAL))
+            .build();
+        let mut tokenizer = Self::trained(inner, trainer.into(), texts, cfg)?;
+        // Special tokens come first, in their order.
+        let added = BertProcessing::new(("[SEP]".into(), 3), ("[CLS]".into(), 2));
+        tokenizer.inner.with_post_processor(Some(added));
+        Ok(tokenizer)
+    }
+
+    fn trained<S: AsRef<str> + Send>(
+        mut inner: tokenizers::Tokenizer,
+        mut trainer: TrainerWrapper,
+        texts: impl IntoIterator<Item = S, IntoIter: Send>,
+        cfg: &TrainConfig,
+    ) -> Result<Self> {
+        let has_text = AtomicBool::new(false);
+        let texts = texts.into_iter().inspect(|text| {
+            if !text.as_ref().trim().is_empty() {
+                has_text.store(true, Ordering::Relaxed);
+            }
+        });
+        inner.train(&mut trainer, texts).map_err(problem)?;
+        if !has_text.into_inner() {
+            return Err(Error::config(
+                "texts",
+                "without any text",
+                "something to train on",
+            ));
+        }
+        let size = inner.get_vocab_size(true);
+        if size > cfg.vocab_size {
+            let expected = format!("at least {size}, the special tokens and the texts' characters");
+            return Err(Error::config("vocab_size", cfg.vocab_size, expected));
+        }
+        Self::of(inner)
+    }
+}
