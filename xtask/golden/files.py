@@ -37,7 +37,7 @@ def expected(array):
     """In the type that the reader gives it."""
     wider = {"int8": np.int16, "uint16": np.uint32, "uint64": np.int64, "bool": np.uint8}
     native = array.astype(array.dtype.newbyteorder("="))
-    return np.ascontiguousarray(native.astype(wider.get(native.dtype.name, native.dtype)))
+    return np.asarray(native.astype(wider.get(native.dtype.name, native.dtype)), order="C")
 
 
 def pictures():
@@ -77,13 +77,13 @@ class Files:
         (images / "a" / "notes.txt").write_text("not an image\n")
         found = ImageFolder(images)
         samples = [[Path(path).relative_to(images).as_posix(), label] for path, label in found.samples]
-        (folder / "images.json").write_text(json.dumps({"classes": found.classes, "samples": samples}, indent=1) + "\n")
+        (folder / "found.json").write_text(json.dumps({"classes": found.classes, "samples": samples}, indent=1) + "\n")
         pixels = {}
         for index, (image, _) in enumerate(found):
             pixels[f"{index}/rgb"] = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
             gray = Image.open(found.samples[index][0]).convert("RGB").convert("L")
             pixels[f"{index}/gray"] = np.asarray(gray)[None]
-        save_file(pixels, folder / "images.safetensors")
+        save_file(pixels, folder / "pixels.safetensors")
         print(f"files: {len(named)} arrays, {len(samples)} images, {folder}")
 
 

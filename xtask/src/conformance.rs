@@ -25,6 +25,7 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod transformer;
+mod transforms;
 mod verdict;
 mod vision;
 
@@ -90,6 +91,7 @@ const FAMILIES: &[(&str, Run)] = &[
     ("samplers", samplers::run),
     ("schedule", schedule::run),
     ("transformer", transformer::run),
+    ("transforms", transforms::run),
     ("resample", resample::run),
     ("vision", vision::run),
 ];

@@ -79,7 +79,8 @@ impl Table {
     }
 
     fn parse(bytes: &[u8], cfg: &TableConfig, path: String) -> Result<Self> {
-        // A quoted field over several lines counts its lines, so where a row begins is known by the reader alone.
+        // A mark of the encoding, which some editors put first, is no part of a field.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .delimiter(cfg.delimiter)
@@ -91,9 +92,9 @@ impl Table {
             match reader.read_record(&mut fields) {
                 Ok(false) => break,
                 Ok(true) => {}
-                Err(error) => return Err(Error::file(&path, unreadable(&error))),
+                Err(error) => return Err(Error::file(&path, unreadable(bytes, &error))),
             }
-            let line = fields.position().map_or(0, csv::Position::line);
+            let line = fields.position().map_or(0, |position| line_of(bytes, position));
             if let Some(first) = rows.first().filter(|first| first.fields.len() != fields.len()) {
                 let expected = format!("{} as in line {}", first.fields.len(), first.line);
                 let problem = format!("line {line}: {} fields, expected {expected}", fields.len());
@@ -260,11 +261,23 @@ impl Table {
     }
 }
 
+/// The line that a row begins in: the reader's position is before the empty lines that it passes over.
+fn line_of(bytes: &[u8], position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte())
+        .ok()
+        .and_then(|start| bytes.get(start..));
+    let empty = rest
+        .unwrap_or_default()
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + empty.filter(|&&byte| byte == b'\n').count() as u64
+}
+
 /// What the reader found wrong.
-fn unreadable(error: &csv::Error) -> String {
+fn unreadable(bytes: &[u8], error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Utf8 { pos, err } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
+            let line = pos.as_ref().map_or(0, |position| line_of(bytes, position));
             format!("line {line}, column {}: isn't UTF-8", err.field() + 1)
         }
         _ => error.to_string(),

@@ -81,7 +81,7 @@ impl Tokenizer {
         let path = path.as_ref();
         let error = |problem: String| Error::file(&path.display().to_string(), problem);
         let bytes = std::fs::read(path).map_err(|problem| error(problem.to_string()))?;
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
+        let inner = parse(&bytes)
             .map_err(|problem| error(format!("not a tokenizer.json that can be read ({problem})")))?;
         Self::of(inner)
     }
@@ -245,6 +245,16 @@ impl Tokenizer {
     /// How many tokens there are, added ones included: the rows that an embedding needs.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<tokenizers::Tokenizer, String> {
+    // The crate panics where a part of it that has other names in old files isn't JSON, so that is asked first; what else
+    // may be wrong with such a part comes back as an error, or else ends here.
+    serde_json::from_slice::<serde_json::Value>(bytes).map_err(|error| error.to_string())?;
+    match std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("a part of it isn't what its type says".into()),
     }
 }
 

@@ -87,8 +87,8 @@ fn arrays_are_what_numpy_wrote() -> Result<()> {
 #[test]
 fn images_are_what_pillow_reads() -> Result<()> {
     use sconce_data::{Color, Dataset, ImageConfig, ImageFolder};
-    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(files().join("images.json"))?)?;
-    let pixels = io::load_tensors(files().join("images.safetensors"))?;
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(files().join("found.json"))?)?;
+    let pixels = io::load_tensors(files().join("pixels.safetensors"))?;
     for (color, name) in [(Color::Rgb, "rgb"), (Color::Gray, "gray")] {
         let cfg = ImageConfig {
             color,

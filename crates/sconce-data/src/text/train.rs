@@ -2,18 +2,23 @@
 
 use super::{Tokenizer, problem};
 use crate::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokenizers::AddedToken;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
+use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::{bert::BertPreTokenizer, byte_level::ByteLevel};
 use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+};
 
 /// How many bytes there are, each of which byte-level BPE has as a token.
 const BYTES: usize = 256;
+/// What WordPiece's tokens begin with that don't begin a word.
+const PREFIX: &str = "##";
 const BPE_SPECIAL: [&str; 1] = ["<pad>"];
 const WORDPIECE_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
@@ -75,7 +80,19 @@ impl Tokenizer {
             .special_tokens(special)
             .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
             .build();
-        Self::trained(inner, trainer.into(), texts, cfg)
+        let has_text = AtomicBool::new(false);
+        let texts = texts.into_iter().inspect(|text| {
+            if !text.as_ref().trim().is_empty() {
+                has_text.store(true, Ordering::Relaxed);
+            }
+        });
+        inner
+            .train(&mut TrainerWrapper::from(trainer), texts)
+            .map_err(problem)?;
+        match has_text.into_inner() {
+            true => checked(inner, cfg),
+            false => Err(no_text()),
+        }
     }
 
     /// Trains WordPiece, as BERT (uncased) has it, from texts; the same texts give the same tokenizer.
@@ -89,55 +106,60 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = S, IntoIter: Send>,
         cfg: &TrainConfig,
     ) -> Result<Self> {
-        let model = WordPiece::builder()
-            .unk_token("[UNK]".into())
-            .build()
-            .map_err(problem)?;
-        let mut inner = tokenizers::Tokenizer::new(model);
-        inner
-            .with_normalizer(Some(BertNormalizer::default()))
-            .map_err(problem)?;
-        inner
-            .with_pre_tokenizer(Some(BertPreTokenizer))
-            .with_decoder(Some(WordPieceDecoder::default()));
-        let trainer = WordPieceTrainer::builder()
+        let (normalizer, splitter) = (BertNormalizer::default(), BertPreTokenizer);
+        let mut words = BTreeMap::<String, u64>::new();
+        for text in texts {
+            let mut text = NormalizedString::from(text.as_ref());
+            normalizer.normalize(&mut text).map_err(problem)?;
+            let mut text = PreTokenizedString::from(text);
+            splitter.pre_tokenize(&mut text).map_err(problem)?;
+            for (word, ..) in text.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+                *words.entry(word.to_string()).or_default() += 1;
+            }
+        }
+        if words.is_empty() {
+            return Err(no_text());
+        }
+        // The crate's own trainer numbers what begins with ## in the order of a randomly seeded hash table, and breaks ties
+        // by number: no two runs agree. So such tokens are numbered here, as if they were special.
+        let inside: BTreeSet<char> = words.keys().flat_map(|word| word.chars().skip(1)).collect();
+        let special = cfg.special(&WORDPIECE_SPECIAL);
+        let numbered = inside
+            .into_iter()
+            .map(|c| AddedToken::from(format!("{PREFIX}{c}"), false));
+        let trainer = BpeTrainer::builder()
             .vocab_size(cfg.vocab_size)
             .min_frequency(cfg.min_frequency)
             .show_progress(false)
-            .special_tokens(cfg.special(&WORDPIECE_SPECIAL))
+            .continuing_subword_prefix(PREFIX.into())
+            .special_tokens(special.iter().cloned().chain(numbered).collect())
             .build();
-        let mut tokenizer = Self::trained(inner, trainer.into(), texts, cfg)?;
+        let words = words.into_iter().map(|(word, count)| (word.into(), count));
+        let mut pairs = BPE::default();
+        trainer.do_train(&words.collect(), &mut pairs).map_err(problem)?;
+        let mut inner = tokenizers::Tokenizer::new(WordPiece::from_bpe(&pairs));
+        inner.with_normalizer(Some(normalizer)).map_err(problem)?;
         // Special tokens come first, in their order.
         let added = BertProcessing::new(("[SEP]".into(), 3), ("[CLS]".into(), 2));
-        tokenizer.inner.with_post_processor(Some(added));
-        Ok(tokenizer)
+        inner
+            .with_pre_tokenizer(Some(splitter))
+            .with_decoder(Some(WordPieceDecoder::default()))
+            .with_post_processor(Some(added));
+        inner.add_special_tokens(special).map_err(problem)?;
+        checked(inner, cfg)
     }
+}
 
-    fn trained<S: AsRef<str> + Send>(
-        mut inner: tokenizers::Tokenizer,
-        mut trainer: TrainerWrapper,
-        texts: impl IntoIterator<Item = S, IntoIter: Send>,
-        cfg: &TrainConfig,
-    ) -> Result<Self> {
-        let has_text = AtomicBool::new(false);
-        let texts = texts.into_iter().inspect(|text| {
-            if !text.as_ref().trim().is_empty() {
-                has_text.store(true, Ordering::Relaxed);
-            }
-        });
-        inner.train(&mut trainer, texts).map_err(problem)?;
-        if !has_text.into_inner() {
-            return Err(Error::config(
-                "texts",
-                "without any text",
-                "something to train on",
-            ));
-        }
-        let size = inner.get_vocab_size(true);
-        if size > cfg.vocab_size {
-            let expected = format!("at least {size}, the special tokens and the texts' characters");
-            return Err(Error::config("vocab_size", cfg.vocab_size, expected));
-        }
-        Self::of(inner)
+fn no_text() -> Error {
+    Error::config("texts", "without any text", "something to train on")
+}
+
+/// A tokenizer that has no more tokens than were asked for.
+fn checked(inner: tokenizers::Tokenizer, cfg: &TrainConfig) -> Result<Tokenizer> {
+    let size = inner.get_vocab_size(true);
+    if size > cfg.vocab_size {
+        let expected = format!("at least {size}, the special tokens and the texts' characters");
+        return Err(Error::config("vocab_size", cfg.vocab_size, expected));
     }
+    Tokenizer::of(inner)
 }
