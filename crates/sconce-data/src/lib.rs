@@ -65,12 +65,12 @@ pub use dataset::{Cache, Concat, Dataset, Sample, Subset, map};
 pub use digits::{Digits, digits};
 pub use error::{Error, Result};
 pub use folder::data_dir;
-pub use loader::{Collate, Epoch, Loader, LoaderConfig, PadBoth, PadFeatures, Padded, Stack, Workers};
 #[cfg(feature = "image")]
 pub use image_file::{Color, ImageConfig, read_image};
 #[cfg(feature = "image")]
 pub use image_folder::ImageFolder;
 pub use lines::read_lines;
+pub use loader::{Collate, Epoch, Loader, LoaderConfig, PadBoth, PadFeatures, Padded, Stack, Workers};
 pub use los_loop::LosLoop;
 pub use mnist::Mnist;
 pub use planetoid::Planetoid;

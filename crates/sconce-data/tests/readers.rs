@@ -7,13 +7,15 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+// The conformance runner of this workspace reads the same configurations.
+#[path = "aids/transforms.rs"]
+mod transforms;
+
 use sconce_core::candle_core::{DType, Tensor};
 use sconce_core::io;
-use sconce_data::transforms::{
-    Interpolation, RotateConfig, center_crop, horizontal_flip, mix_up, one_hot, rotate, vertical_flip,
-};
+use sconce_data as data;
 use sconce_data::{TensorDataset, npy};
-use sconce_testkit::golden::{Bound, Case, Cases, compare};
+use sconce_testkit::golden::{Bound, Cases, compare};
 use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -125,51 +127,26 @@ fn images_are_what_pillow_reads() -> Result<()> {
     Ok(())
 }
 
-fn run(case: &Case<'_>, x: &Tensor) -> Result<Vec<Tensor>> {
-    let config = case.config();
-    let side = |key: &str| config[key].as_u64().unwrap() as usize;
-    Ok(match case.kind() {
-        "center_crop" => vec![center_crop(x, side("height"), side("width"))?],
-        "horizontal_flip" => vec![horizontal_flip(x)?],
-        "vertical_flip" => vec![vertical_flip(x)?],
-        "rotate" => {
-            let cfg = RotateConfig {
-                interpolation: match config["mode"].as_str() {
-                    Some("bilinear") => Interpolation::Bilinear,
-                    _ => Interpolation::Nearest,
-                },
-                fill: config["fill"].as_f64(),
-            };
-            vec![rotate(x, config["degrees"].as_f64().unwrap(), &cfg)?]
-        }
-        "mix_up" => {
-            let targets = one_hot(&case.tensor("in.labels")?, 5)?.to_dtype(x.dtype())?;
-            assert_same(
-                "targets",
-                &targets,
-                &case.tensor("in.targets")?.to_dtype(x.dtype())?,
-            );
-            let (x, targets) = mix_up(x, &targets, config["share"].as_f64().unwrap())?;
-            vec![x, targets]
-        }
-        other => panic!("no transform {other}"),
-    })
-}
-
 #[test]
 fn transforms_are_torchvisions() -> Result<()> {
     let cases = Cases::open(golden(), "transforms")?;
     for case in cases.iter() {
         let name = format!("case {} {}", case.index(), case.config());
-        let x = case.tensor("in.x")?;
-        if x.dtype() == DType::U8 {
-            assert_same(&name, &run(&case, &x)?[0], &case.tensor("out.0")?);
-            continue;
-        }
+        let is_bytes = case.tensor("in.x")?.dtype() == DType::U8;
         for (dtype, bound) in [(DType::F64, Bound::F64), (DType::F32, Bound::F32)] {
-            for (k, y) in run(&case, &x.to_dtype(dtype)?)?.iter().enumerate() {
-                let expected = case.tensor(&format!("out.{k}"))?.to_dtype(dtype)?;
-                compare(&name, y, &expected, bound)?;
+            let input = |name: &str| {
+                let x = case
+                    .tensor(&format!("in.{name}"))
+                    .map_err(|error| error.to_string())?;
+                let dtype = if x.dtype().is_float() { dtype } else { x.dtype() };
+                x.to_dtype(dtype).map_err(|error| error.to_string())
+            };
+            for (k, y) in transforms::results(case.config(), input)?.iter().enumerate() {
+                let expected = case.tensor(&format!("out.{k}"))?;
+                match is_bytes {
+                    true => assert_same(&name, y, &expected),
+                    false => compare(&name, y, &expected.to_dtype(dtype)?, bound)?,
+                }
             }
         }
     }
