@@ -5,6 +5,11 @@ use std::io::{self, Read};
 /// A byte of a deflate stream stands for at most this many.
 pub(crate) const MOST_PER_COMPRESSED_BYTE: u64 = 1032;
 
+/// Whether a file that begins with these bytes is compressed by gzip.
+pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
 /// Reads until the buffer is full or the stream ends.
 pub(crate) fn fill(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut got = 0;

@@ -3,7 +3,7 @@
 //! A header of two zero bytes, a byte for the element type, a byte for the number of axes and four bytes for each axis,
 //! then the elements in row-major order, all big-endian; often compressed by gzip.
 
-use crate::bytes::{self, MOST_PER_COMPRESSED_BYTE, convert, fill};
+use crate::bytes::{self, MOST_PER_COMPRESSED_BYTE, convert, fill, is_gzip};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use flate2::read::MultiGzDecoder;
@@ -48,15 +48,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
     parse(BufReader::with_capacity(1 << 16, file), len, &name)
 }
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
 /// Reads IDX from a stream of `len` bytes; `name` is what errors call it.
 fn parse(mut stream: impl Read, len: u64, name: &str) -> Result<Tensor> {
     let mut magic = [0; 2];
     let got = fill(&mut stream, &mut magic).map_err(|error| Error::file(name, error.to_string()))?;
     let start = io::Cursor::new(magic).take(got as u64);
     let whole = start.chain(stream);
-    if got == magic.len() && magic == GZIP {
+    if got == magic.len() && is_gzip(&magic) {
         let most = len.saturating_mul(MOST_PER_COMPRESSED_BYTE);
         elements(MultiGzDecoder::new(whole), most, name)
     } else {

@@ -29,13 +29,17 @@
 //!
 //! # Where files lie
 //! [`data_dir`] is the folder that `cargo xtask data` fills. [`Mnist::load`] reads MNIST from there; [`idx::read`] reads any
-//! file in its format; [`Planetoid::load`] reads citation graphs, [`LosLoop::load`] traffic. The [`digits()`] need no file: they are part of this crate.
+//! file in its format. [`FashionMnist::load`] and [`Cifar10::load`] read pictures of things, [`Names::load`] surnames by
+//! language, [`Multi30k::load`] sentences in two languages, [`Planetoid::load`] citation graphs, [`LosLoop::load`] traffic.
+//! The [`digits()`] need no file: they are part of this crate.
 //!
 //! Files of one's own: a [`Table`] reads CSV, [`ImageFolder`] PNG and JPEG images by class, [`npy`] NumPy's arrays,
-//! [`TensorDataset::from_safetensors`] named tensors, [`read_lines`] text, which a [`text::Tokenizer`] turns into numbers.
-//! CSV, images and tokenizers are features (`csv`, `image`, `text`), all on by default. [`transforms`] change images.
+//! [`TensorDataset::from_safetensors`] named tensors, [`read_lines`] and [`read_line_pairs`] text, which a
+//! [`text::Tokenizer`] turns into numbers. CSV, images and tokenizers are features (`csv`, `image`, `text`), all on by
+//! default. [`transforms`] change images.
 
 mod bytes;
+mod cifar;
 mod dataset;
 mod digits;
 mod error;
@@ -49,7 +53,9 @@ mod lines;
 mod loader;
 mod los_loop;
 mod mnist;
+mod multi30k;
 mod named;
+mod names;
 pub mod npy;
 mod pickle;
 mod planetoid;
@@ -61,6 +67,7 @@ mod tensors;
 pub mod text;
 pub mod transforms;
 
+pub use cifar::Cifar10;
 pub use dataset::{Cache, Concat, Dataset, Sample, Subset, map};
 pub use digits::{Digits, digits};
 pub use error::{Error, Result};
@@ -69,10 +76,12 @@ pub use folder::data_dir;
 pub use image_file::{Color, ImageConfig, read_image};
 #[cfg(feature = "image")]
 pub use image_folder::ImageFolder;
-pub use lines::read_lines;
+pub use lines::{read_line_pairs, read_lines};
 pub use loader::{Collate, Epoch, Loader, LoaderConfig, PadBoth, PadFeatures, Padded, Stack, Workers};
 pub use los_loop::LosLoop;
-pub use mnist::Mnist;
+pub use mnist::{FashionMnist, Mnist};
+pub use multi30k::Multi30k;
+pub use names::Names;
 pub use planetoid::Planetoid;
 pub use samplers::{
     BatchSampler, BatchSize, Batches, Bucketed, BucketedConfig, Distributed, Sampler, Sequential, Shuffled,

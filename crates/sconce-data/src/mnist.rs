@@ -1,10 +1,9 @@
-//! MNIST's four files.
+//! MNIST's four files, and those of Fashion-MNIST, which are of the same form.
 
 use crate::{Error, Result, TensorDataset, idx};
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 
-const SET: &str = "mnist";
 const SIDE: usize = 28;
 const LAST_LABEL: u32 = 9;
 
@@ -38,76 +37,134 @@ impl Mnist {
     /// # Ok::<(), sconce_data::Error>(())
     /// ```
     pub fn load(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
-        if !folder.is_dir() {
-            return Err(missing(folder));
+        let (train, test) = Files::of("mnist", folder.as_ref())?.read()?;
+        Ok(Self { train, test })
+    }
+}
+
+/// Fashion-MNIST: articles of clothing, 60 000 to train with and 10 000 to test with; harder than the digits.
+///
+/// # Shapes
+/// features `[samples, channels = 1, height = 28, width = 28]`, `u8`, from 0 (background) to 255; targets `[samples]`, `u32`,
+/// which count [`CLASSES`](Self::CLASSES)
+/// # Source
+/// Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017
+#[derive(Debug, Clone)]
+pub struct FashionMnist {
+    /// To train with.
+    pub train: TensorDataset,
+    /// To test with.
+    pub test: TensorDataset,
+}
+
+impl FashionMnist {
+    /// What is seen, by class number.
+    pub const CLASSES: [&str; 10] = [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ];
+
+    /// Reads the four files in a folder; each may be compressed (`.gz`) or not.
+    ///
+    /// # Errors
+    /// Those of [`Mnist::load`].
+    ///
+    /// # Example
+    /// ```no_run
+    /// use sconce_data::{Dataset, FashionMnist, data_dir};
+    /// let clothes = FashionMnist::load(data_dir().unwrap().join("fashion-mnist"))?;
+    /// assert_eq!((clothes.train.len(), clothes.test.len()), (60_000, 10_000));
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self> {
+        let (train, test) = Files::of("fashion-mnist", folder.as_ref())?.read()?;
+        Ok(Self { train, test })
+    }
+}
+
+/// The files of a set, whose name `cargo xtask data` knows.
+struct Files<'a> {
+    set: &'static str,
+    folder: &'a Path,
+}
+
+impl<'a> Files<'a> {
+    fn of(set: &'static str, folder: &'a Path) -> Result<Self> {
+        let files = Self { set, folder };
+        match folder.is_dir() {
+            true => Ok(files),
+            false => Err(files.missing(folder)),
         }
-        Ok(Self {
-            train: part(folder, "train")?,
-            test: part(folder, "t10k")?,
-        })
     }
-}
 
-fn part(folder: &Path, part: &str) -> Result<TensorDataset> {
-    let image_file = find(folder, &format!("{part}-images-idx3-ubyte"))?;
-    let label_file = find(folder, &format!("{part}-labels-idx1-ubyte"))?;
-    let read = |path: &Path| idx::read(path).map_err(with_remedy);
-    let (images, labels) = (read(&image_file)?, read(&label_file)?);
-    let (images, labels) = (
-        check_images(&image_file, images)?,
-        check_labels(&label_file, labels)?,
-    );
-    let (n, m) = (images.dims().first(), labels.dims().first());
-    if n != m {
-        return Err(Error::Count {
-            features: n.copied().unwrap_or(0),
-            feature_name: format!("images in {}", image_file.display()),
-            targets: m.copied().unwrap_or(0),
-            target_name: format!("labels in {}", label_file.display()),
-        });
+    /// What is to train with, and what to test with.
+    fn read(&self) -> Result<(TensorDataset, TensorDataset)> {
+        Ok((self.part("train")?, self.part("t10k")?))
     }
-    TensorDataset::new(&images, &labels)
-}
 
-/// A damaged file is got again.
-fn with_remedy(error: Error) -> Error {
-    match error {
-        Error::File { path, problem } => Error::File {
-            path,
-            problem: format!("{problem}; delete it and run `cargo xtask data {SET}`"),
-        },
-        other => other,
+    fn part(&self, part: &str) -> Result<TensorDataset> {
+        let image_file = self.find(&format!("{part}-images-idx3-ubyte"))?;
+        let label_file = self.find(&format!("{part}-labels-idx1-ubyte"))?;
+        let read = |path: &Path| idx::read(path).map_err(|error| self.with_remedy(error));
+        let (images, labels) = (read(&image_file)?, read(&label_file)?);
+        let images = check_images(&image_file, images).map_err(|error| self.with_remedy(error))?;
+        let labels = check_labels(&label_file, labels)?;
+        let (n, m) = (images.dims().first(), labels.dims().first());
+        if n != m {
+            return Err(Error::Count {
+                features: n.copied().unwrap_or(0),
+                feature_name: format!("images in {}", image_file.display()),
+                targets: m.copied().unwrap_or(0),
+                target_name: format!("labels in {}", label_file.display()),
+            });
+        }
+        TensorDataset::new(&images, &labels)
     }
-}
 
-fn find(folder: &Path, name: &str) -> Result<PathBuf> {
-    let plain = folder.join(name);
-    [folder.join(format!("{name}.gz")), plain.clone()]
-        .into_iter()
-        .find(|path| path.exists())
-        .ok_or_else(|| missing(&plain))
-}
+    /// A damaged file is got again.
+    fn with_remedy(&self, error: Error) -> Error {
+        match error {
+            Error::File { path, problem } => Error::File {
+                path,
+                problem: format!("{problem}; delete it and run `cargo xtask data {}`", self.set),
+            },
+            other => other,
+        }
+    }
 
-fn missing(path: &Path) -> Error {
-    Error::Missing {
-        path: path.display().to_string(),
-        set: SET,
+    fn find(&self, name: &str) -> Result<PathBuf> {
+        let plain = self.folder.join(name);
+        [self.folder.join(format!("{name}.gz")), plain.clone()]
+            .into_iter()
+            .find(|path| path.exists())
+            .ok_or_else(|| self.missing(&plain))
+    }
+
+    fn missing(&self, path: &Path) -> Error {
+        Error::Missing {
+            path: path.display().to_string(),
+            set: self.set,
+        }
     }
 }
 
 fn check_images(path: &Path, images: Tensor) -> Result<Tensor> {
     match (images.dims(), images.dtype()) {
-        (&[0, ..], _) => Err(with_remedy(Error::file(
-            &path.display().to_string(),
-            "holds no images",
-        ))),
+        (&[0, ..], _) => Err(Error::file(&path.display().to_string(), "holds no images")),
         (&[n, SIDE, SIDE], DType::U8) => Ok(images.reshape((n, 1, SIDE, SIDE))?),
         (dims, dtype) => {
             let problem = format!(
                 "holds {dtype:?} of shape {dims:?}, expected images: U8 of shape [samples, {SIDE}, {SIDE}]"
             );
-            Err(with_remedy(Error::file(&path.display().to_string(), problem)))
+            Err(Error::file(&path.display().to_string(), problem))
         }
     }
 }
@@ -223,4 +280,57 @@ mod tests {
             "{error}"
         );
     }
+
+    #[test]
+    fn clothes_are_read_alike_and_go_by_their_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        small(folder.path());
+        let clothes = FashionMnist::load(folder.path()).unwrap();
+        assert_eq!((clothes.train.len(), clothes.test.len()), (3, 2));
+        let class = clothes.test.get(1).unwrap().1.to_scalar::<u32>().unwrap();
+        assert_eq!(FashionMnist::CLASSES[class as usize], "Ankle boot");
+        std::fs::write(folder.path().join("train-images-idx3-ubyte"), b"\0\0\x08").unwrap();
+        let remedy = "delete it and run `cargo xtask data fashion-mnist`";
+        let error = FashionMnist::load(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("train-images-idx3-ubyte: ") && error.ends_with(remedy),
+            "{error}"
+        );
+        let error = FashionMnist::load("/no/such/folder").unwrap_err().to_string();
+        assert!(error.contains("run `cargo xtask data fashion-mnist`"), "{error}");
+    }
+
+    #[test]
+    fn the_real_files() {
+        let folder = |set| {
+            crate::data_dir()
+                .map(|data| data.join(set))
+                .filter(|folder| folder.is_dir())
+        };
+        let ink = |set: &TensorDataset| {
+            let (x, _) = set.batch(&[0, 1]).unwrap();
+            let ink = x.to_dtype(DType::F64).unwrap().sum_all().unwrap();
+            ink.to_scalar::<f64>().unwrap()
+        };
+        match folder("mnist") {
+            None => println!("skipped: mnist isn't in the data folder"),
+            Some(folder) => {
+                let mnist = Mnist::load(folder).unwrap();
+                assert_eq!((mnist.train.len(), mnist.test.len()), (60_000, 10_000));
+                assert_eq!(mnist.train.get(0).unwrap().1.to_scalar::<u32>().unwrap(), 5);
+                assert_eq!(ink(&mnist.train), INK_OF_TWO);
+            }
+        }
+        match folder("fashion-mnist") {
+            None => println!("skipped: fashion-mnist isn't in the data folder"),
+            Some(folder) => {
+                let clothes = FashionMnist::load(folder).unwrap();
+                assert_eq!((clothes.train.len(), clothes.test.len()), (60_000, 10_000));
+                assert_eq!(clothes.train.get(0).unwrap().1.to_scalar::<u32>().unwrap(), 9);
+            }
+        }
+    }
+
+    /// Of the first two digits, as NumPy adds it up.
+    const INK_OF_TWO: f64 = 58_620.;
 }
