@@ -1,7 +1,7 @@
 //! `cargo xtask data`: downloads public data sets to where programs look for them.
 //!
-//! A file is taken over only if the SHA-256 of its content is the one in the table; a download that was cut goes on where it
-//! stopped. Programs find the files by `sconce::data::data_dir()`.
+//! A file is taken over only if its checksum is the one in the table: the SHA-256 of its content, or the MD5 that its
+//! publisher states. A download that was cut goes on where it stopped. Programs find the files by `sconce::data::data_dir()`.
 
 mod digest;
 mod fetch;
@@ -20,7 +20,10 @@ use crate::output::{self, Align};
 #[command(after_help = "\
 Files go to $SCONCE_DATA, or else to the folder sconce in the user's cache: $XDG_CACHE_HOME or ~/.cache, on macOS
 ~/Library/Caches, on Windows %LOCALAPPDATA%. Files that are there and right are kept, and a download that was cut
-goes on where it stopped.")]
+goes on where it stopped.
+
+A mirror's files may be compressed anew, except those of which only their publishers' MD5 is known: fashion-mnist and
+cifar-10.")]
 pub(crate) struct Args {
     /// The data sets to get (see --list); all if none is named
     names: Vec<String>,
@@ -49,10 +52,21 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         return Ok(());
     }
     for set in chosen {
+        // All are all that a mirror has; what is named has to be there.
+        if args.names.is_empty() && args.mirror.as_deref().is_some_and(|mirror| lacks(mirror, set)) {
+            output::line(&format!("{}: not in the mirror, left out", set.name));
+            continue;
+        }
         get(set, &folder, args.mirror.as_deref())?;
     }
     output::line(&format!("all in {}", folder.display()));
     Ok(())
+}
+
+/// Whether a mirror is a folder without this set.
+fn lacks(mirror: &str, set: &DataSet) -> bool {
+    let mirror = Path::new(mirror);
+    mirror.is_dir() && !mirror.join(set.folder).is_dir()
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static DataSet>, DataError> {
@@ -87,7 +101,7 @@ fn get(set: &DataSet, folder: &Path, mirror: Option<&str>) -> crate::Result<()> 
         let outcome = fetch::fetch(
             &source,
             &folder.join(&name),
-            file.sha256,
+            file.checksum,
             &fetch::Patience::default(),
         )?;
         let said = match outcome {
@@ -140,6 +154,7 @@ fn list(sets: &[&DataSet], folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::digest::Checksum;
     use super::*;
 
     #[test]
@@ -147,7 +162,7 @@ mod tests {
         let error = choose(&["mnits".to_owned()]).err().unwrap().to_string();
         assert_eq!(
             error,
-            "no data set \"mnits\"; there is mnist, cora, los-loop, shakespeare"
+            "no data set \"mnits\"; there is mnist, fashion-mnist, cifar-10, names, multi30k, cora, los-loop, shakespeare"
         );
     }
 
@@ -162,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn a_mirror_lacks_what_it_has_no_folder_for() {
+        let mirror = tempfile::tempdir().unwrap();
+        let path = mirror.path().to_str().unwrap();
+        std::fs::create_dir(mirror.path().join("planetoid")).unwrap();
+        let lacking: Vec<_> = sets::ALL
+            .iter()
+            .filter(|set| lacks(path, set))
+            .map(|set| set.name)
+            .collect();
+        assert!(
+            !lacking.contains(&"cora") && lacking.contains(&"mnist"),
+            "{lacking:?}"
+        );
+        // What isn't there at all is an error, and an address is asked.
+        for mirror in ["/no/such/folder", "http://127.0.0.1:1"] {
+            assert!(!sets::ALL.iter().any(|set| lacks(mirror, set)));
+        }
+    }
+
+    #[test]
     fn every_set_is_stated_in_full() {
         for set in sets::ALL {
             assert!(
@@ -170,8 +205,13 @@ mod tests {
                 set.name
             );
             for file in set.files {
+                let hex = file.checksum.hex();
+                let digits = match file.checksum {
+                    Checksum::Sha256(_) => 64,
+                    Checksum::Md5(_) => 32,
+                };
                 assert!(
-                    file.sha256.len() == 64 && file.sha256.bytes().all(|b| b.is_ascii_hexdigit()),
+                    hex.len() == digits && hex.bytes().all(|b| b.is_ascii_hexdigit()),
                     "{}",
                     file.name
                 );

@@ -1,24 +1,58 @@
-//! SHA-256 of a file's content, taken while its bytes go by.
+//! A file's checksum, taken while its bytes go by.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use flate2::write::MultiGzDecoder;
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
-/// Takes a file's bytes; for a `.gz`, what they decompress to is what counts.
-pub(super) enum ContentDigest {
+/// What a file must have, in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Checksum<'a> {
+    /// Of the content: of what a `.gz` decompresses to, since mirrors compress anew.
+    Sha256(&'a str),
+    /// Of the file as its publisher serves it: for files of which nothing better is stated.
+    Md5(&'a str),
+}
+
+impl<'a> Checksum<'a> {
+    pub(super) fn hex(self) -> &'a str {
+        match self {
+            Self::Sha256(hex) | Self::Md5(hex) => hex,
+        }
+    }
+}
+
+impl fmt::Display for Checksum<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sha256(_) => "SHA-256",
+            Self::Md5(_) => "MD5",
+        })
+    }
+}
+
+/// Takes a file's bytes.
+pub(super) enum FileDigest {
     Plain(Hasher),
+    /// What they decompress to is what counts.
     Gz(Box<MultiGzDecoder<Hasher>>),
 }
 
-/// SHA-256 as a place to write to.
-#[derive(Default)]
-pub(super) struct Hasher(Sha256);
+/// A checksum as a place to write to.
+pub(super) enum Hasher {
+    Sha256(Sha256),
+    Md5(Md5),
+}
 
 impl Write for Hasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
+        match self {
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Md5(hasher) => hasher.update(bytes),
+        }
         Ok(bytes.len())
     }
 
@@ -27,14 +61,16 @@ impl Write for Hasher {
     }
 }
 
-impl ContentDigest {
-    /// For a file of this name.
-    pub(super) fn of(name: &Path) -> Self {
-        match name.extension() {
-            Some(extension) if extension == "gz" => {
-                Self::Gz(Box::new(MultiGzDecoder::new(Hasher::default())))
+impl FileDigest {
+    /// For a file of this name, to be compared with this checksum.
+    pub(super) fn of(name: &Path, checksum: Checksum<'_>) -> Self {
+        let is_gz = name.extension().is_some_and(|extension| extension == "gz");
+        match checksum {
+            Checksum::Md5(_) => Self::Plain(Hasher::Md5(Md5::new())),
+            Checksum::Sha256(_) if is_gz => {
+                Self::Gz(Box::new(MultiGzDecoder::new(Hasher::Sha256(Sha256::new()))))
             }
-            _ => Self::Plain(Hasher::default()),
+            Checksum::Sha256(_) => Self::Plain(Hasher::Sha256(Sha256::new())),
         }
     }
 
@@ -52,12 +88,11 @@ impl ContentDigest {
             Self::Plain(hasher) => hasher,
             Self::Gz(decoder) => decoder.finish()?,
         };
-        Ok(hasher
-            .0
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(match hasher {
+            Hasher::Sha256(hasher) => hex(&hasher.finalize()),
+            Hasher::Md5(hasher) => hex(&hasher.finalize()),
+        })
     }
 
     /// Takes a whole reader, and says how many bytes it gave.
@@ -75,14 +110,14 @@ impl ContentDigest {
     }
 }
 
-/// Whether the file at `path` exists and its content has this digest.
-pub(super) fn is_right(path: &Path, sha256: &str) -> bool {
+/// Whether the file at `path` exists and has this checksum.
+pub(super) fn is_right(path: &Path, checksum: Checksum<'_>) -> bool {
     let digest = || {
-        let mut digest = ContentDigest::of(path);
+        let mut digest = FileDigest::of(path, checksum);
         digest.read_from(&mut std::fs::File::open(path)?)?;
         digest.finish()
     };
-    digest().is_ok_and(|found: String| found == sha256)
+    digest().is_ok_and(|found: String| found == checksum.hex())
 }
 
 #[cfg(test)]
@@ -105,7 +140,7 @@ mod tests {
             ("two.gz", [gz(b"a"), gz(b"bc")].concat()),
         ] {
             for piece in [1, 5, 1000] {
-                let mut digest = ContentDigest::of(Path::new(name));
+                let mut digest = FileDigest::of(Path::new(name), Checksum::Sha256(ABC));
                 for part in bytes.chunks(piece) {
                     digest.update(part).unwrap();
                 }
@@ -115,13 +150,34 @@ mod tests {
     }
 
     #[test]
+    fn md5_is_that_of_the_bytes_as_they_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = |name: &str, bytes: &[u8]| {
+            let mut digest = FileDigest::of(Path::new(name), Checksum::Md5(""));
+            digest.update(bytes).unwrap();
+            digest.finish().unwrap()
+        };
+        // RFC 1321's example.
+        assert_eq!(digest("a.txt", b"abc"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(digest("a.gz", b"abc"), "900150983cd24fb0d6963f7d28e17f72");
+        let path = folder.path().join("a.gz");
+        std::fs::write(&path, b"abc").unwrap();
+        assert!(is_right(&path, Checksum::Md5("900150983cd24fb0d6963f7d28e17f72")));
+        assert!(!is_right(
+            &path,
+            Checksum::Md5("900150983cd24fb0d6963f7d28e17f73")
+        ));
+        assert!(!is_right(&path, Checksum::Sha256(ABC)), "not a .gz");
+    }
+
+    #[test]
     fn a_damaged_or_short_gz_is_an_error() {
-        let mut short = ContentDigest::of(Path::new("a.gz"));
+        let mut short = FileDigest::of(Path::new("a.gz"), Checksum::Sha256(ABC));
         let whole = gz(b"abc");
         short.update(&whole[..whole.len() - 4]).unwrap();
         assert!(short.finish().is_err());
         assert!(
-            ContentDigest::of(Path::new("a.gz"))
+            FileDigest::of(Path::new("a.gz"), Checksum::Sha256(ABC))
                 .update(b"<html>not found</html>")
                 .is_err()
         );

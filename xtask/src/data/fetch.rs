@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::digest::{self, ContentDigest};
+use super::digest::{self, Checksum, FileDigest};
 use super::progress;
 use crate::output;
 
@@ -21,10 +21,10 @@ use crate::output;
 pub(super) fn fetch(
     source: &Source,
     target: &Path,
-    sha256: &str,
+    checksum: Checksum<'_>,
     patience: &Patience,
 ) -> Result<Outcome, FetchError> {
-    if digest::is_right(target, sha256) {
+    if digest::is_right(target, checksum) {
         return Ok(Outcome::Kept);
     }
     let name = target
@@ -39,7 +39,7 @@ pub(super) fn fetch(
         source,
         part: target.with_file_name(format!("{name}.part")),
         target,
-        sha256,
+        checksum,
         bar: progress::bar(&name),
     };
     let outcome = match source {
@@ -115,10 +115,12 @@ pub(super) enum FetchError {
     #[error("{address}: {what}")]
     Failed { address: String, what: String },
     #[error(
-        "{address}: the content is not the expected one and was not kept: SHA-256 is {found}, expected {expected}"
+        "{address}: the content is not the expected one and was not kept: {kind} is {found}, expected {expected}"
     )]
     Checksum {
         address: String,
+        /// Which checksum it is.
+        kind: String,
         expected: String,
         found: String,
     },
@@ -147,7 +149,7 @@ struct Download<'a> {
     source: &'a Source,
     part: PathBuf,
     target: &'a Path,
-    sha256: &'a str,
+    checksum: Checksum<'a>,
     bar: ProgressBar,
 }
 
@@ -246,7 +248,7 @@ impl Download<'_> {
     /// Appends what the reader gives to the part, from `start` on, and hashes part and addition.
     fn take(&self, reader: &mut impl Read, start: u64) -> Result<io::Result<String>, Miss> {
         let lasting = |e| Miss::Lasting(FetchError::write(&self.part, e));
-        let mut digest = ContentDigest::of(self.target);
+        let mut digest = FileDigest::of(self.target, self.checksum);
         // A .gz that can't be decompressed goes on to its end all the same: its error is the digest's.
         let mut damage = None;
         if start > 0 {
@@ -298,7 +300,7 @@ impl Download<'_> {
     /// Gives the part its name if its content is right, else removes it.
     fn accept(&self, digest: io::Result<String>) -> Result<Outcome, Miss> {
         let found = match digest {
-            Ok(found) if found == self.sha256 => {
+            Ok(found) if found == self.checksum.hex() => {
                 let bytes = fs::metadata(&self.part).map_or(0, |m| m.len());
                 let renamed = fs::rename(&self.part, self.target);
                 return match renamed {
@@ -313,9 +315,10 @@ impl Download<'_> {
             Err(error) => format!("that of a damaged file ({error})"),
         };
         self.remove_part().map_err(Miss::Lasting)?;
-        let expected = self.sha256.to_owned();
+        let expected = self.checksum.hex().to_owned();
         Err(Miss::Lasting(FetchError::Checksum {
             address: self.source.name(),
+            kind: self.checksum.to_string(),
             expected,
             found,
         }))

@@ -135,7 +135,7 @@ fn get(server: &Server, place: &Place, content: &[u8]) -> Result<Outcome, FetchE
     fetch(
         &Source::address(&server.address),
         &place.target,
-        &sha256(content),
+        Checksum::Sha256(&sha256(content)),
         &quick(),
     )
 }
@@ -228,6 +228,26 @@ fn a_wrong_checksum_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_publishers_md5_counts_as_well() {
+    // RFC 1321's example, under a name that would be decompressed for a SHA-256.
+    let (server, place) = (Server::start(b"abc", &[Answer::Honest]), place());
+    let (source, target) = (
+        Source::address(&server.address),
+        place.target.with_extension("gz"),
+    );
+    let get = |md5| fetch(&source, &target, Checksum::Md5(md5), &quick());
+    let error = get("900150983cd24fb0d6963f7d28e17f73").unwrap_err().to_string();
+    assert!(
+        error.ends_with("MD5 is 900150983cd24fb0d6963f7d28e17f72, expected 900150983cd24fb0d6963f7d28e17f73"),
+        "{error}"
+    );
+    assert!(!target.exists());
+    let md5 = "900150983cd24fb0d6963f7d28e17f72";
+    assert_eq!(get(md5).unwrap(), Outcome::Fetched { bytes: 3 });
+    assert_eq!(get(md5).unwrap(), Outcome::Kept);
+}
+
+#[test]
 fn a_part_that_does_not_fit_is_dropped() {
     let (bytes, place) = (content(), place());
     let server = Server::start(&bytes, &[Answer::Honest]);
@@ -264,9 +284,14 @@ fn what_stays_away_is_named_with_its_reason() {
 
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let source = Source::address(&format!("http://{closed}/x"));
-    let error = fetch(&source, &place.target, &sha256(&bytes), &quick())
-        .unwrap_err()
-        .to_string();
+    let error = fetch(
+        &source,
+        &place.target,
+        Checksum::Sha256(&sha256(&bytes)),
+        &quick(),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(
         error.starts_with(&format!("http://{closed}/x: ")) && error.contains("refused"),
         "{error}"
@@ -295,9 +320,14 @@ fn a_server_that_falls_silent_is_not_waited_for() {
         pause: Duration::ZERO,
         silence: Duration::from_millis(50),
     };
-    let error = fetch(&source, &place().target, &sha256(b""), &patience)
-        .unwrap_err()
-        .to_string();
+    let error = fetch(
+        &source,
+        &place().target,
+        Checksum::Sha256(&sha256(b"")),
+        &patience,
+    )
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("timeout"), "{error}");
 }
 
@@ -315,15 +345,26 @@ fn a_mirror_is_a_folder_or_an_address() {
 
     let (bytes, place, mirror) = (content(), place(), tempfile::tempdir().unwrap());
     let source = Source::mirror(&mirror.path().display().to_string(), "file.bin");
-    let error = fetch(&source, &place.target, &sha256(&bytes), &quick())
-        .unwrap_err()
-        .to_string();
+    let error = fetch(
+        &source,
+        &place.target,
+        Checksum::Sha256(&sha256(&bytes)),
+        &quick(),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(
         error.starts_with(&mirror.path().join("file.bin").display().to_string()),
         "{error}"
     );
     fs::write(mirror.path().join("file.bin"), &bytes).unwrap();
-    let outcome = fetch(&source, &place.target, &sha256(&bytes), &quick()).unwrap();
+    let outcome = fetch(
+        &source,
+        &place.target,
+        Checksum::Sha256(&sha256(&bytes)),
+        &quick(),
+    )
+    .unwrap();
     assert_eq!(outcome, Outcome::Fetched { bytes: 100_000 });
     assert_eq!(fs::read(&place.target).unwrap(), bytes);
 }
