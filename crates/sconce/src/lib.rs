@@ -13,8 +13,10 @@
 //! | [`rnn`] | RNN, LSTM, GRU, packed sequences |
 //! | [`transformer`] | attention, encoder, decoder; BERT, ViT, GPT |
 //! | [`gnn`] | graphs, message passing, graph convolutions, heterogeneous graphs |
-//! | [`data`] | data sets, loaders, readers, the embedded digits |
+//! | [`data`] | data sets, samplers, loaders, readers, transforms, text, the embedded digits |
 //! | [`train`] | fit, evaluate, predict |
+//!
+//! Within [`data`], `csv`, `image` and `text` are features too: `data::Table`, `data::ImageFolder`, `data::text`.
 //!
 //! The features `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's. [`candle_core`] and [`candle_nn`] are
 //! re-exported, so that a program has one version of each.
@@ -99,6 +101,8 @@ mod guide {
     #[cfg(feature = "cnn")]
     #[doc = include_str!("../../../docs/guide/cnn.md")]
     mod cnn {}
+    #[doc = include_str!("../../../docs/guide/data.md")]
+    mod data {}
     #[doc = include_str!("../../../docs/guide/descent.md")]
     mod descent {}
     #[cfg(feature = "gnn")]

@@ -5,9 +5,6 @@ use cargo_metadata::Metadata;
 use super::finding::Finding;
 use crate::{output, stages, workspace};
 
-/// The crate whose features each stand for another crate.
-const FACADE: &str = "sconce";
-
 pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in metadata.workspace_packages() {
@@ -16,10 +13,14 @@ pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
             continue;
         }
         let mut ways = vec![Vec::new()];
-        if *package.name == FACADE {
-            let parts = package.features.get("default").into_iter().flatten();
+        // What is on by default is what can be left out: the facade's crates, the data crate's readers.
+        if let Some(parts) = package.features.get("default") {
             ways.push(vec!["--no-default-features"]);
-            ways.extend(parts.map(|part| vec!["--no-default-features", "--features", part.as_str()]));
+            ways.extend(
+                parts
+                    .iter()
+                    .map(|part| vec!["--no-default-features", "--features", part.as_str()]),
+            );
         }
         for way in ways {
             let mut check = workspace::cargo();
