@@ -321,3 +321,14 @@ fn sums_that_half_precision_has_no_room_for() {
         assert_eq!(value(kl_div(&minus, &ones, &cfg, Reduction::Sum)), 4000.);
     }
 }
+
+/// In `bf16` each difference, 1 + 5·2⁻¹⁰, would be rounded up, and seven of them would come out a step too high.
+#[test]
+fn differences_are_not_rounded_before_they_are_summed() {
+    let ones = Tensor::ones(7, DType::F32, &Device::Cpu).unwrap();
+    let little = (&ones * (5. / 1024.)).unwrap();
+    let minus = ones.neg().unwrap();
+    let below = little.neg().unwrap();
+    rounded_once("l1", &[&ones, &below], |t, r| l1(&t[0], &t[1], r));
+    rounded_once("hinge", &[&little], |t, r| hinge(&t[0], &minus, r));
+}
