@@ -105,11 +105,16 @@ mod guide {
     mod data {}
     #[doc = include_str!("../../../docs/guide/descent.md")]
     mod descent {}
+    #[cfg(feature = "transformer")]
+    #[doc = include_str!("../../../docs/guide/fine-tuning.md")]
+    mod fine_tuning {}
     #[cfg(feature = "gnn")]
     #[doc = include_str!("../../../docs/guide/gnn.md")]
     mod gnn {}
     #[doc = include_str!("../../../docs/guide/graph.md")]
     mod graph {}
+    #[doc = include_str!("../../../docs/guide/loading.md")]
+    mod loading {}
     #[doc = include_str!("../../../docs/guide/losses.md")]
     mod losses {}
     #[doc = include_str!("../../../docs/guide/network.md")]
@@ -119,6 +124,10 @@ mod guide {
     #[cfg(feature = "rnn")]
     #[doc = include_str!("../../../docs/guide/rnn.md")]
     mod rnn {}
+    #[doc = include_str!("../../../docs/guide/saving.md")]
+    mod saving {}
+    #[doc = include_str!("../../../docs/guide/training.md")]
+    mod training {}
     #[cfg(feature = "transformer")]
     #[doc = include_str!("../../../docs/guide/transformer.md")]
     mod transformer {}
