@@ -104,6 +104,7 @@ mod tests {
                 "{error}"
             );
         }
+        std::fs::write(folder.path().join("Arabic.txt"), "Khoury\n").unwrap();
         for (bytes, message) in [
             (&b" \n\n"[..], "/Greek.txt: holds no name"),
             (b"", "/Greek.txt: is empty"),

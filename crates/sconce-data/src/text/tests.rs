@@ -249,6 +249,12 @@ fn what_makes_no_sense_is_an_error() {
             "{error}"
         );
     }
+    // Wherever a file is cut, the place is told.
+    let compact = whole.replace(['\n', ' '], "");
+    for end in (0..compact.len() - 1).step_by(23) {
+        let error = from_json(&compact[..end]).unwrap_err().to_string();
+        assert!(error.contains("at line 1 column "), "{end}: {error}");
+    }
     let error = Tokenizer::from_file("/no/such/tokenizer.json")
         .unwrap_err()
         .to_string();

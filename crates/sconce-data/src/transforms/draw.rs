@@ -83,6 +83,13 @@ mod tests {
                 "{a}: {variance}"
             );
         }
+        // Below 0.1: of Beta(1, 1), which is uniform, and of Beta(2, 2), 3x² − 2x³.
+        for (a, share) in [(1., 0.1), (2., 0.028)] {
+            let n = 20_000;
+            let below = (0..n).filter(|_| beta(&generator, a) < 0.1).count() as f64 / f64::from(n);
+            let error = (share * (1. - share) / f64::from(n)).sqrt();
+            assert!((below - share).abs() < 5. * error, "{a}: {below}");
+        }
         let tiny = beta(&generator, 1e-310);
         assert!(tiny == 0. || tiny == 1.);
     }
