@@ -1,11 +1,21 @@
 //! What a run has to tell afterwards.
 
+mod columns;
+mod csv;
+mod json;
+
+pub(crate) use columns::Figure;
+use json::{named, number};
+use serde::{Deserialize, Serialize};
+
 /// A model's figures on a data set.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// The mean loss of a sample.
+    #[serde(with = "number")]
     pub loss: f64,
     /// Each metric's name and its value over the whole set.
+    #[serde(default, with = "named")]
     pub metrics: Vec<(String, f64)>,
 }
 
@@ -20,26 +30,35 @@ impl Scores {
 }
 
 /// What came of one epoch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// The epoch, from 1.
     pub epoch: usize,
     /// The mean loss of a sample while training, each computed before its step.
+    #[serde(with = "number")]
     pub train_loss: f64,
     /// Each metric's name and its value over the training batches, where
     /// [`train_metrics`](crate::FitConfig::train_metrics) asks for them.
+    #[serde(default, with = "named")]
     pub train_metrics: Vec<(String, f64)>,
     /// The name of each further turn and the mean of its loss.
+    #[serde(default, with = "named")]
     pub turns: Vec<(String, f64)>,
     /// The figures on the validation set after the epoch, if there is one and it was due.
+    #[serde(default)]
     pub validation: Option<Scores>,
     /// The learning rate of the last step.
+    #[serde(with = "number")]
     pub learning_rate: f64,
     /// How long the epoch took, with its validation; of a run that was stopped meanwhile, without the time it lay still.
+    #[serde(with = "number")]
     pub seconds: f64,
 }
 
 /// What came of each epoch of a run.
+///
+/// It is written as [CSV](Self::to_csv), for tables and notebooks, and as [JSON lines](Self::to_json_lines), from which it is
+/// read back.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// One record an epoch, in their order; also of those before the run was last resumed.

@@ -41,6 +41,7 @@ mod history;
 mod metric;
 mod report;
 mod signals;
+mod tensorboard;
 mod trainer;
 
 pub use callback::Callback;
@@ -56,6 +57,7 @@ pub use metric::{
 };
 pub use report::Progress;
 pub use sconce_core::candle_core;
+pub use tensorboard::{EventFile, TensorBoard};
 pub use trainer::{
     BatchCheck, Clip, Every, FitConfig, MissingGradients, Position, RateSearch, RateSearchConfig, Trainer,
     TrainingStep, Turn, Validation,

@@ -1,12 +1,12 @@
 //! What a checkpoint holds beside tensors.
 
-use crate::{EpochRecord, Error, Result, Scores};
+use crate::{EpochRecord, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Of the format; another one is refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What a checkpoint holds beside tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(crate) struct Content {
     pub(crate) best: Option<Number>,
     /// Whether a callback wanted no more.
     pub(crate) stopped: bool,
-    history: Vec<Epoch>,
+    pub(crate) history: Vec<EpochRecord>,
 }
 
 /// How far a run is.
@@ -74,60 +74,6 @@ impl From<Number> for u64 {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Epoch {
-    epoch: usize,
-    train_loss: Number,
-    train_metrics: Vec<(String, Number)>,
-    turns: Vec<(String, Number)>,
-    validation: Option<(Number, Vec<(String, Number)>)>,
-    learning_rate: Number,
-    seconds: Number,
-}
-
-fn named(figures: &[(String, f64)]) -> Vec<(String, Number)> {
-    figures
-        .iter()
-        .map(|(name, value)| (name.clone(), Number(*value)))
-        .collect()
-}
-
-fn plain(figures: Vec<(String, Number)>) -> Vec<(String, f64)> {
-    figures.into_iter().map(|(name, value)| (name, value.0)).collect()
-}
-
-impl From<&EpochRecord> for Epoch {
-    fn from(record: &EpochRecord) -> Self {
-        let scores = |scores: &Scores| (Number(scores.loss), named(&scores.metrics));
-        Self {
-            epoch: record.epoch,
-            train_loss: Number(record.train_loss),
-            train_metrics: named(&record.train_metrics),
-            turns: named(&record.turns),
-            validation: record.validation.as_ref().map(scores),
-            learning_rate: Number(record.learning_rate),
-            seconds: Number(record.seconds),
-        }
-    }
-}
-
-impl From<Epoch> for EpochRecord {
-    fn from(epoch: Epoch) -> Self {
-        Self {
-            epoch: epoch.epoch,
-            train_loss: epoch.train_loss.0,
-            train_metrics: plain(epoch.train_metrics),
-            turns: plain(epoch.turns),
-            validation: epoch.validation.map(|(loss, metrics)| Scores {
-                loss: loss.0,
-                metrics: plain(metrics),
-            }),
-            learning_rate: epoch.learning_rate.0,
-            seconds: epoch.seconds.0,
-        }
-    }
-}
-
 impl Content {
     pub(crate) fn new(counts: Counts, recipe: Recipe, history: &[EpochRecord]) -> Self {
         Self {
@@ -140,7 +86,7 @@ impl Content {
             seconds: Number(0.),
             best: None,
             stopped: false,
-            history: history.iter().map(Epoch::from).collect(),
+            history: history.to_vec(),
         }
     }
 
@@ -162,12 +108,5 @@ impl Content {
             return Err(Error::checkpoint(path, problem));
         }
         serde_json::from_str(text).map_err(damaged)
-    }
-
-    pub(crate) fn history(&mut self) -> Vec<EpochRecord> {
-        std::mem::take(&mut self.history)
-            .into_iter()
-            .map(EpochRecord::from)
-            .collect()
     }
 }

@@ -163,7 +163,7 @@ fn another_file_and_another_format_are_refused() {
     file::write(&path, &Parts::default(), text).unwrap();
     let error = folder.newest(|_| ()).unwrap_err().to_string();
     assert!(
-        error.contains("of format 99, and this program reads 2"),
+        error.contains("of format 99, and this program reads 3"),
         "{error}"
     );
 }

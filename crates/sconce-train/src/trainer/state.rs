@@ -54,7 +54,7 @@ impl Run<'_, '_> {
     }
 
     /// Goes where a checkpoint was written. What is not this run's is an error.
-    pub(super) fn restore(&mut self, path: &Path, mut parts: Parts, mut content: Content) -> Result<()> {
+    pub(super) fn restore(&mut self, path: &Path, mut parts: Parts, content: Content) -> Result<()> {
         let mismatch = |problem: String| Error::checkpoint(path, problem);
         self.check(&content).map_err(mismatch)?;
         let trainer = &mut *self.trainer;
@@ -115,7 +115,7 @@ impl Run<'_, '_> {
         if content.stopped {
             self.end = End::Stopped;
         }
-        self.history = content.history();
+        self.history = content.history;
         Ok(())
     }
 
