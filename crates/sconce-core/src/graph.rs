@@ -76,6 +76,19 @@ impl Graph {
         self.operations.iter().map(|operation| operation.name)
     }
 
+    /// For each operation, in the order in which they ran, the parameters that it was given as they are, and the shapes of
+    /// what it gave. Parameters that a plain candle operation changed before can't be seen.
+    pub fn parameter_uses(&self) -> impl Iterator<Item = (Vec<&str>, Vec<&[usize]>)> {
+        self.operations.iter().map(|operation| {
+            let names = operation
+                .inputs
+                .iter()
+                .filter_map(|x| self.parameters.get(&x.id()));
+            let shapes = operation.outputs.iter().map(Tensor::dims);
+            (names.map(String::as_str).collect(), shapes.collect())
+        })
+    }
+
     /// The graph in Graphviz's language: operations as boxes, parameters and inputs as ellipses, shapes on the edges.
     pub fn dot(&self) -> String {
         let mut dot = Dot {

@@ -55,6 +55,6 @@ pub use function::{Backward, Function, Output, apply, apply1};
 pub use grad::{Gradients, backward, is_grad_enabled, no_grad};
 pub use half::widened;
 pub use init::{Fan, Init, Nonlinearity};
-pub use params::{Buffer, NameGlob, Param, ParamStore, Parameters, Selection, buffer, param};
+pub use params::{Buffer, NameGlob, Param, ParamStore, Parameters, Selection, buffer, is_buffer, param};
 pub use random::{Generator, default_generator, manual_seed};
 pub use statistics::{cumulative_statistics, is_cumulative};

@@ -116,6 +116,23 @@ impl Param {
     }
 }
 
+/// Whether a variable is a layer's buffer, made by [`buffer`], and no parameter.
+///
+/// # Example
+/// ```
+/// use sconce_core::{Init, ParamStore, Parameters, buffer, is_buffer, param};
+/// use sconce_core::candle_core::{DType, Device};
+/// let store = ParamStore::new(DType::F32, &Device::Cpu);
+/// param(&store.builder(), 3, "weight", &Init::Const(1.))?;
+/// buffer(&store.builder(), 3, "running_mean", &Init::Const(0.), DType::F32)?;
+/// let kinds: Vec<bool> = store.named_tensors().iter().map(|(_, var)| is_buffer(var)).collect();
+/// assert_eq!(kinds, [false, true]);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub fn is_buffer(var: &Var) -> bool {
+    buffers().contains(&var.id())
+}
+
 /// The variables that are buffers. Ids are never given twice, so none need be taken out.
 fn buffers() -> MutexGuard<'static, HashSet<TensorId>> {
     static BUFFERS: LazyLock<Mutex<HashSet<TensorId>>> = LazyLock::new(Mutex::default);

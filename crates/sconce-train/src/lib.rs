@@ -41,6 +41,7 @@ mod history;
 mod metric;
 mod report;
 mod signals;
+mod summary;
 mod tensorboard;
 mod trainer;
 
@@ -57,6 +58,7 @@ pub use metric::{
 };
 pub use report::Progress;
 pub use sconce_core::candle_core;
+pub use summary::{LayerSummary, Summary, TensorKind, TensorSummary, summary};
 pub use tensorboard::{EventFile, TensorBoard};
 pub use trainer::{
     BatchCheck, Clip, Every, FitConfig, MissingGradients, Position, RateSearch, RateSearchConfig, Trainer,
