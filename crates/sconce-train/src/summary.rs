@@ -219,3 +219,53 @@ impl fmt::Display for Summary {
         writeln!(f, "buffers: {values}; {bytes} bytes")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device, Module};
+    use candle_nn::{VarBuilder, VarMap};
+    use sconce_core::{Init, ParamStore, buffer, param};
+
+    #[test]
+    fn a_layer_is_one_also_where_others_stand_between_its_tensors() {
+        let store = ParamStore::new(DType::F32, &Device::Cpu);
+        let vb = store.builder();
+        param(&vb, 2, "scale", &Init::Const(1.)).unwrap();
+        param(&vb.pp("a.b"), (2, 3), "weight", &Init::Const(1.)).unwrap();
+        param(&vb.pp("a"), 5, "weight", &Init::Const(1.)).unwrap();
+        param(&vb.pp("a.b"), 3, "bias", &Init::Const(1.)).unwrap();
+        buffer(&vb.pp("a"), (), "steps", &Init::Const(0.), DType::I64).unwrap();
+        store.freeze("a.b.bias").unwrap();
+        let summary = summary(&store);
+        let layers: Vec<(&str, usize)> = summary
+            .layers
+            .iter()
+            .map(|layer| (layer.name.as_str(), layer.tensors.len()))
+            .collect();
+        assert_eq!(layers, [("", 1), ("a.b", 2), ("a", 2)]);
+        let figures = [TensorKind::Trainable, TensorKind::Frozen, TensorKind::Buffer]
+            .map(|kind| (summary.values(kind), summary.bytes(kind)));
+        assert_eq!(figures, [(13, 52), (3, 12), (1, 8)]);
+        assert!(!summary.to_string().contains("output"));
+    }
+
+    #[test]
+    fn layers_of_candle_are_listed_and_their_outputs_unseen() {
+        let map = VarMap::new();
+        let vb = VarBuilder::from_varmap(&map, DType::F64, &Device::Cpu);
+        let layer = candle_nn::linear(3, 2, vb.pp("fc")).unwrap();
+        buffer(&vb.pp("fc"), 4, "seen", &Init::Const(0.), DType::F64).unwrap();
+        let x = candle_core::Tensor::zeros((5, 3), DType::F64, &Device::Cpu).unwrap();
+        let summary = summary(&map).with_outputs(|| layer.forward(&x)).unwrap();
+        assert_eq!(summary.layers[0].outputs, Vec::<Vec<usize>>::new());
+        assert_eq!(summary.values(TensorKind::Trainable), 8);
+        assert_eq!(summary.values(TensorKind::Buffer), 4);
+    }
+
+    #[test]
+    fn errors_of_the_model_come_out() {
+        let run = || -> Result<()> { Err(candle_core::Error::Msg("no".into())) };
+        assert!(Summary::default().with_outputs(run).is_err());
+    }
+}
