@@ -1,4 +1,4 @@
-//! Files are whole after each epoch. What TensorBoard reads from them is `cargo xtask golden`'s and tests/tensorboard.rs's.
+//! Files are whole after each epoch. What TensorBoard reads from them is looked at in tests/tensorboard.rs.
 
 use super::*;
 use crate::Scores;
