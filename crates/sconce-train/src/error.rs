@@ -54,6 +54,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A chart or a page can't be drawn.
+    #[error("{chart}: {problem}")]
+    Chart {
+        /// Of what.
+        chart: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// There is nothing to train on, to evaluate or to predict.
     #[error("the {set} set is empty")]
     Empty {
@@ -72,6 +80,16 @@ impl Error {
     pub(crate) fn checkpoint(path: &Path, problem: impl std::fmt::Display) -> Self {
         Self::Checkpoint {
             path: path.display().to_string(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+#[cfg(feature = "plot")]
+impl Error {
+    pub(crate) fn chart(chart: impl Into<String>, problem: impl std::fmt::Display) -> Self {
+        Self::Chart {
+            chart: chart.into(),
             problem: problem.to_string(),
         }
     }

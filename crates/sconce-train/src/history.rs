@@ -5,6 +5,8 @@ mod csv;
 mod json;
 
 pub(crate) use columns::Figure;
+#[cfg(all(test, feature = "plot"))]
+pub(crate) use columns::tests;
 use json::{named, number};
 use serde::{Deserialize, Serialize};
 

@@ -39,6 +39,8 @@ mod early_stopping;
 mod error;
 mod history;
 mod metric;
+#[cfg(feature = "plot")]
+pub mod plot;
 mod report;
 mod signals;
 mod summary;

@@ -14,9 +14,10 @@
 //! | [`transformer`] | attention, encoder, decoder; BERT, ViT, GPT |
 //! | [`gnn`] | graphs, message passing, graph convolutions, heterogeneous graphs |
 //! | [`data`] | data sets, samplers, loaders, readers, transforms, text, the embedded digits |
-//! | [`train`] | fit, evaluate, predict |
+//! | [`train`] | fit, evaluate, predict; metrics, checkpoints, logs, plots |
 //!
-//! Within [`data`], `csv`, `image` and `text` are features too: `data::Table`, `data::ImageFolder`, `data::text`.
+//! Within [`data`], `csv`, `image` and `text` are features too: `data::Table`, `data::ImageFolder`, `data::text`; and within
+//! [`train`], `plot`: `train::plot`, `train::RunReport`.
 //!
 //! The features `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's. [`candle_core`] and [`candle_nn`] are
 //! re-exported, so that a program has one version of each.

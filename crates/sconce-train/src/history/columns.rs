@@ -108,7 +108,7 @@ impl Figure {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::Scores;
 
