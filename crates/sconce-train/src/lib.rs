@@ -42,6 +42,8 @@ mod metric;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod report;
+#[cfg(feature = "plot")]
+mod run_report;
 mod signals;
 mod summary;
 mod tensorboard;
@@ -59,6 +61,8 @@ pub use metric::{
     Mse, Perplexity, Precision, R2, RankingConfig, Recall, Rmse, TopKAccuracy, bleu, tokenize_13a,
 };
 pub use report::Progress;
+#[cfg(feature = "plot")]
+pub use run_report::{RunReport, Sample};
 pub use sconce_core::candle_core;
 pub use summary::{LayerSummary, Summary, TensorKind, TensorSummary, summary};
 pub use tensorboard::{EventFile, TensorBoard};
