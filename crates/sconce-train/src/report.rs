@@ -1,9 +1,10 @@
 //! What a person sees of a run.
 
 use crate::EpochRecord;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
-use std::sync::Once;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a run shows while it goes on, all of it on the standard output.
@@ -20,11 +21,18 @@ pub enum Progress {
 
 /// How often a bar's text is renewed; making it costs more than a small step's bookkeeping.
 const RENEWAL: Duration = Duration::from_millis(100);
+/// The text's share of the time is one in so many, where metrics over all that was seen take long.
+const SHARE: u32 = 50;
+const TEMPLATE: &str = "{prefix} {bar:20} {pos}/{len}  {rate}  {eta} left  {wide_msg}";
+const DEBUG: &str =
+    "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`";
 
 pub(crate) struct Report {
     progress: Progress,
     epochs: usize,
     steps: usize,
+    /// The bar that is to be seen, which lines go above.
+    bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Report {
@@ -33,37 +41,37 @@ impl Report {
             progress,
             epochs,
             steps,
+            bar: Mutex::new(None),
         };
         if cfg!(debug_assertions) && progress != Progress::Quiet {
             static ONCE: Once = Once::new();
-            let warning =
-                "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`";
-            ONCE.call_once(|| report.line(warning));
+            let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            ONCE.call_once(|| report.line(&loud(DEBUG, colours)));
         }
         report
     }
 
     pub(crate) fn line(&self, text: &str) {
-        if self.progress != Progress::Quiet {
-            // A reader that went away is no reason to lose a run.
-            let _ = writeln!(std::io::stdout(), "{text}");
+        if self.progress == Progress::Quiet {
+            return;
+        }
+        // A reader that went away is no reason to lose a run.
+        let write = || _ = writeln!(std::io::stdout(), "{text}");
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) if !bar.is_finished() => bar.suspend(write),
+            _ => write(),
         }
     }
 
-    /// The bar of an epoch of which so many steps are done.
-    pub(crate) fn epoch(&self, epoch: usize, done: usize) -> EpochBar {
-        let visible = self.progress == Progress::Auto && std::io::stdout().is_terminal();
-        let bar = visible.then(|| {
-            let target = ProgressDrawTarget::stdout();
-            let template = "{prefix} {wide_bar} {pos}/{len}  loss {msg}  {eta} left";
-            let style = ProgressStyle::with_template(template);
-            ProgressBar::with_draw_target(Some(self.steps as u64), target)
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-                .with_prefix(format!("epoch {epoch}/{}", self.epochs))
-                .with_position(done as u64)
-                .with_message("…")
-        });
-        EpochBar { bar, renewed: None }
+    /// The bar of an epoch of which so many steps are done, with the figures of the epoch before on the validation set.
+    pub(crate) fn epoch(&self, epoch: usize, done: usize, before: Option<&EpochRecord>) -> EpochBar {
+        if self.progress != Progress::Auto || !std::io::stdout().is_terminal() {
+            return EpochBar::none();
+        }
+        let name = format!("epoch {epoch}/{}", self.epochs);
+        let bar = EpochBar::on(ProgressDrawTarget::stdout(), name, (done, self.steps), before);
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar.bar.clone();
+        bar
     }
 
     pub(crate) fn epoch_end(&self, record: &EpochRecord) {
@@ -73,19 +81,70 @@ impl Report {
     }
 }
 
+/// What a bar says of its epoch.
+pub(crate) struct Running {
+    /// The mean so far.
+    pub(crate) loss: f64,
+    /// Over the batches so far, where they are computed.
+    pub(crate) metrics: Vec<(String, f64)>,
+}
+
 /// The bar of one epoch, if there is one to be seen; it vanishes when dropped.
 pub(crate) struct EpochBar {
     bar: Option<ProgressBar>,
-    renewed: Option<Instant>,
+    /// What the message ends with.
+    validated: String,
+    /// When the message was made, and how long to leave it.
+    renewed: Option<(Instant, Duration)>,
 }
 
 impl EpochBar {
-    pub(crate) fn step(&mut self, loss: impl FnOnce() -> f64) {
+    fn none() -> Self {
+        Self {
+            bar: None,
+            validated: String::new(),
+            renewed: None,
+        }
+    }
+
+    fn on(
+        target: ProgressDrawTarget,
+        name: String,
+        (done, steps): (usize, usize),
+        before: Option<&EpochRecord>,
+    ) -> Self {
+        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), target)
+            .with_style(style.with_key("rate", rate))
+            .with_prefix(name)
+            .with_message("loss …");
+        // What was done before this start says nothing of how fast it goes.
+        bar.set_position(done as u64);
+        bar.reset_eta();
+        let mut validated = String::new();
+        if let Some(scores) = before.and_then(|record| record.validation.as_ref()) {
+            validated = format!(
+                "; validated: loss {}{}",
+                number(scores.loss),
+                listed("", &scores.metrics)
+            );
+        }
+        Self {
+            bar: Some(bar),
+            validated,
+            renewed: None,
+        }
+    }
+
+    pub(crate) fn step(&mut self, running: impl FnOnce() -> Running) {
         let Some(bar) = &self.bar else { return };
         bar.inc(1);
-        if self.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
-            bar.set_message(number(loss()));
-            self.renewed = Some(Instant::now());
+        if self.renewed.is_none_or(|(at, pause)| at.elapsed() >= pause) {
+            let begun = Instant::now();
+            let Running { loss, metrics } = running();
+            let metrics = listed("", &metrics);
+            bar.set_message(format!("loss {}{metrics}{}", number(loss), self.validated));
+            self.renewed = Some((Instant::now(), RENEWAL.max(begun.elapsed() * SHARE)));
         }
     }
 }
@@ -98,20 +157,45 @@ impl Drop for EpochBar {
     }
 }
 
+/// Steps a second.
+fn rate(state: &ProgressState, text: &mut dyn std::fmt::Write) {
+    let rate = state.per_sec();
+    _ = match rate.is_finite() {
+        true => write!(text, "{rate:.1}/s"),
+        false => text.write_str("–/s"),
+    };
+}
+
+/// As terminals show what must not be overlooked.
+fn loud(text: &str, colours: bool) -> String {
+    match colours {
+        true => format!("\x1b[1;33m{text}\x1b[0m"),
+        false => text.to_string(),
+    }
+}
+
+/// Figures behind others.
+fn listed(prefix: &str, figures: &[(String, f64)]) -> String {
+    let mut text = String::new();
+    for (name, value) in figures {
+        _ = write!(text, ", {prefix}{name} {}", number(*value));
+    }
+    text
+}
+
 fn line(record: &EpochRecord, epochs: usize) -> String {
     let mut text = format!(
         "epoch {}/{epochs}: loss {}",
         record.epoch,
         number(record.train_loss)
     );
+    text += &listed("", &record.train_metrics);
     for (name, loss) in &record.turns {
         text += &format!(", {name} loss {}", number(*loss));
     }
     if let Some(scores) = &record.validation {
         text += &format!(", validation loss {}", number(scores.loss));
-        for (name, value) in &scores.metrics {
-            text += &format!(", validation {name} {}", number(*value));
-        }
+        text += &listed("validation ", &scores.metrics);
     }
     text += &format!(", {:.2} s", record.seconds);
     text
@@ -127,39 +211,4 @@ fn number(value: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Scores;
-
-    #[test]
-    fn an_epoch_is_one_line() {
-        let mut record = EpochRecord {
-            epoch: 2,
-            train_loss: 0.51234,
-            train_metrics: vec![],
-            turns: vec![],
-            validation: None,
-            learning_rate: 0.1,
-            seconds: 1.234,
-        };
-        assert_eq!(line(&record, 5), "epoch 2/5: loss 0.5123, 1.23 s");
-        record.turns.push(("generator".to_string(), 1.5));
-        assert_eq!(
-            line(&record, 5),
-            "epoch 2/5: loss 0.5123, generator loss 1.5000, 1.23 s"
-        );
-        record.turns.clear();
-        assert_eq!(
-            (number(1e30), number(f64::NAN)),
-            ("1.000e30".into(), "NaN".into())
-        );
-        record.validation = Some(Scores {
-            loss: 0.4,
-            metrics: vec![("accuracy".to_owned(), 0.875)],
-        });
-        assert_eq!(
-            line(&record, 5),
-            "epoch 2/5: loss 0.5123, validation loss 0.4000, validation accuracy 0.8750, 1.23 s"
-        );
-    }
-}
+mod tests;

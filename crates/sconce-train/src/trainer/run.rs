@@ -6,7 +6,7 @@ use super::losses::Losses;
 use super::step::Batch;
 use super::{FitConfig, MissingGradients, Position, Trainer};
 use crate::checkpoint::{Counts, Folder};
-use crate::report::{EpochBar, Report};
+use crate::report::{EpochBar, Report, Running};
 use crate::signals::Stop;
 use crate::{Accumulator, End, EpochRecord, Error, History, Result};
 use candle_core::Device;
@@ -115,7 +115,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn train_epoch(&mut self) -> Result<ControlFlow<End>> {
         let (loader, workers) = (self.loader, Workers::new(self.cfg.workers));
         let in_epoch = (self.cfg.steps_per_epoch).map(|steps| steps.saturating_mul(self.cfg.accumulate));
-        let mut bar = self.report.epoch(self.counts.epoch + 1, self.counts.batch);
+        let mut bar = (self.report).epoch(self.counts.epoch + 1, self.counts.batch, self.history.last());
         std::thread::scope(|scope| {
             // A run may be resumed after the last step of an epoch.
             while in_epoch.is_none_or(|batches| self.counts.batch < batches) {
@@ -153,7 +153,10 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Writes a checkpoint if it is time for one.
     fn after_batch(&mut self, due: bool, bar: &mut EpochBar) -> Result<ControlFlow<End>> {
-        bar.step(|| self.losses.first().map_or(f64::NAN, Losses::mean));
+        bar.step(|| Running {
+            loss: self.losses.first().map_or(f64::NAN, Losses::mean),
+            metrics: figures(&self.trainer.metrics, &self.metrics),
+        });
         let checkpoints = self.cfg.checkpoints.as_ref();
         let every = checkpoints.and_then(|checkpoints| checkpoints.every);
         let late = (self.cfg.time_limit).is_some_and(|limit| self.started.elapsed() >= limit);
