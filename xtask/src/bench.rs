@@ -12,6 +12,7 @@ mod python;
 mod report;
 mod rounds;
 mod side;
+mod trainer;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,7 +26,8 @@ use crate::{stages, workspace};
 #[derive(clap::Args)]
 #[command(after_help = "\
 The ratio is our time over PyTorch's: below 1 we are faster. Python is $SCONCE_PYTHON, or else python3; it needs the
-packages of xtask/golden/requirements.txt. mnist-program measures whole programs for minutes and runs only when named.")]
+packages of xtask/golden/requirements.txt. mnist-program measures whole programs for minutes, trainer our training loop
+beside one written by hand; both run only when named.")]
 pub(crate) struct Args {
     /// Rows (`linear`) or entries (`linear/64x256x128`) to measure (see --list); all rows if none is named
     names: Vec<String>,
@@ -56,6 +58,7 @@ enum BenchError {
 enum Chosen {
     Entry(Entry),
     Program,
+    Trainer,
 }
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
@@ -70,13 +73,23 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
     if let Some(path) = &args.json {
         output::check_writable(path)?;
     }
-    let python = python::find()?;
     build(&chosen)?;
+    if chosen.iter().any(|one| matches!(one, Chosen::Trainer)) {
+        trainer::measure(args.threads)?;
+    }
+    let chosen: Vec<_> = (chosen.into_iter())
+        .filter(|one| !matches!(one, Chosen::Trainer))
+        .collect();
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let python = python::find()?;
     let mut measured = Vec::new();
     for one in chosen {
         let result = match one {
             Chosen::Entry(entry) => rounds::measure(&entry, &python, args.seconds, args.threads)?,
             Chosen::Program => program::measure(&python, args.threads)?,
+            Chosen::Trainer => continue,
         };
         output::line(&result.line());
         measured.push(result);
@@ -104,6 +117,10 @@ fn choose(names: &[String]) -> Result<Vec<Chosen>, BenchError> {
             chosen.push(Chosen::Program);
             continue;
         }
+        if name == trainer::NAME {
+            chosen.push(Chosen::Trainer);
+            continue;
+        }
         let matching: Vec<_> = all
             .iter()
             .filter(|e| e.row.name == name || e.name() == *name)
@@ -111,7 +128,7 @@ fn choose(names: &[String]) -> Result<Vec<Chosen>, BenchError> {
             .collect();
         if matching.is_empty() {
             let mut known: Vec<_> = bench_rows::ROWS.iter().map(|row| row.name).collect();
-            known.push(program::NAME);
+            known.extend([program::NAME, trainer::NAME]);
             return Err(BenchError::Unknown {
                 name: name.clone(),
                 known: known.join(", "),
@@ -138,6 +155,9 @@ fn build(chosen: &[Chosen]) -> crate::Result<()> {
     }
     if chosen.iter().any(|one| matches!(one, Chosen::Program)) {
         build.args(["--package", "sconce-examples", "--bin", program::OURS]);
+    }
+    if chosen.iter().any(|one| matches!(one, Chosen::Trainer)) {
+        build.args(["--package", "xtask", "--bin", trainer::OURS]);
     }
     stages::execute(&mut build)
 }
@@ -171,11 +191,9 @@ fn list() -> String {
             );
         }
     }
-    rows.push(vec![
-        program::NAME.to_owned(),
-        "1".to_owned(),
-        program::ABOUT.to_owned(),
-    ]);
+    for (name, about) in [(program::NAME, program::ABOUT), (trainer::NAME, trainer::ABOUT)] {
+        rows.push([name, "1", about].map(str::to_owned).to_vec());
+    }
     output::table(&[Align::Left, Align::Right, Align::Left], &rows)
 }
 
@@ -188,6 +206,7 @@ mod tests {
         let name = |one: Chosen| match one {
             Chosen::Entry(entry) => entry.name(),
             Chosen::Program => program::NAME.to_owned(),
+            Chosen::Trainer => trainer::NAME.to_owned(),
         };
         Ok(choose(&asked)?.into_iter().map(name).collect())
     }
@@ -199,12 +218,14 @@ mod tests {
             (&["linear"], &["linear/2048x256x1024", "linear/64x256x128"]),
             (&["linear/64x256x128", "adam"], &["linear/64x256x128", "adam"]),
             (&["mnist-program"], &["mnist-program"]),
+            (&["trainer", "lenet"], &["trainer", "lenet"]),
         ];
         for (asked, expected) in table {
             assert_eq!(names(asked).unwrap(), *expected);
         }
         let all = names(&[]).unwrap();
         assert!(all.contains(&"softmax".to_owned()) && !all.contains(&"mnist-program".to_owned()));
+        assert!(!all.contains(&"trainer".to_owned()));
         let error = names(&["linaer"]).err().unwrap().to_string();
         assert!(
             error.starts_with("no row \"linaer\"; there are lenet, linear"),
