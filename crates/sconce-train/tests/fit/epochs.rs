@@ -7,13 +7,7 @@ fn an_epoch_may_end_anywhere_and_the_next_goes_on_there() {
     let (store, w) = model();
     let order = |cfg: &FitConfig<'_>| {
         let seen = RefCell::new(Vec::new());
-        let mut trainer = Trainer::new(
-            |x: &Tensor| x.matmul(&w.tensor()),
-            &store,
-            sgd(&store, 0.),
-            squares,
-        )
-        .with_training_loss(|x, y| {
+        let mut trainer = plain(&store, &w, 0.).with_training_loss(|x, y| {
             seen.borrow_mut().push(y.flatten_all()?.to_vec1::<f64>()?);
             squares(&x.matmul(&w.tensor())?, y)
         });
@@ -65,13 +59,7 @@ fn a_sampler_makes_the_batches() {
     let (store, w) = model();
     let seen = RefCell::new(Vec::new());
     let set = data();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.),
-        squares,
-    )
-    .with_training_loss(|x, y| {
+    let mut trainer = plain(&store, &w, 0.).with_training_loss(|x, y| {
         seen.borrow_mut().extend(y.flatten_all()?.to_vec1::<f64>()?);
         squares(&x.matmul(&w.tensor())?, y)
     });
@@ -114,15 +102,10 @@ fn epochs_without_a_validation_are_passed_over() {
         min_delta: 1e9,
         ..EarlyStoppingConfig::new(2)
     };
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.1),
-        squares,
-    )
-    .with_plateau(&plateau)
-    .unwrap()
-    .with_callback(EarlyStopping::new(&stop, &store));
+    let mut trainer = plain(&store, &w, 0.1)
+        .with_plateau(&plateau)
+        .unwrap()
+        .with_callback(EarlyStopping::new(&stop, &store));
     let history = trainer.fit(&set, &FitConfig { epochs: 40, ..cfg }).unwrap();
     assert_eq!((history.end, history.epochs.len()), (End::Stopped, 9));
     let rates: Vec<f64> = history.epochs.iter().map(|epoch| epoch.learning_rate).collect();
@@ -159,13 +142,7 @@ fn what_is_watched_must_be_there_from_the_start() {
 fn metrics_of_training_are_over_the_whole_epoch() {
     let (store, w) = model();
     let set = data();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.),
-        squares,
-    )
-    .with_metric(Mae);
+    let mut trainer = plain(&store, &w, 0.).with_metric(Mae);
     let expected = trainer.evaluate(&set, 8).unwrap().metric("mae").unwrap();
     let cfg = FitConfig {
         train_metrics: true,
@@ -190,21 +167,16 @@ fn averages_are_what_is_validated_and_kept() {
     let (store, w) = model();
     let seen = RefCell::new(Vec::new());
     let best = EarlyStopping::new(&EarlyStoppingConfig::new(100), &store);
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    )
-    .with_averages(&EmaConfig {
-        decay: 0.5,
-        ..EmaConfig::default()
-    })
-    .unwrap()
-    .with_callback(|_: &EpochRecord| {
-        seen.borrow_mut().push(values(&w));
-        Ok(ControlFlow::Continue(()))
-    });
+    let mut trainer = plain(&store, &w, 0.05)
+        .with_averages(&EmaConfig {
+            decay: 0.5,
+            ..EmaConfig::default()
+        })
+        .unwrap()
+        .with_callback(|_: &EpochRecord| {
+            seen.borrow_mut().push(values(&w));
+            Ok(ControlFlow::Continue(()))
+        });
     let cfg = FitConfig {
         validation: Validation::Set(&set),
         ..quiet(4, SAMPLES)
@@ -229,30 +201,20 @@ fn averages_are_what_is_validated_and_kept() {
     );
     // The last epoch's validation is that of the averages.
     store.set("w", &averages[0].1).unwrap();
-    let trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.),
-        squares,
-    );
+    let trainer = plain(&store, &w, 0.);
     let validation = history.epochs[3].validation.as_ref().unwrap().loss;
     near(&[trainer.evaluate(&set, SAMPLES).unwrap().loss], &[validation]);
     drop((trainer, best));
 
     // What early stopping puts back are the averages of the best epoch.
     let (store, w) = model();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    )
-    .with_averages(&EmaConfig {
-        decay: 0.5,
-        ..EmaConfig::default()
-    })
-    .unwrap()
-    .with_callback(EarlyStopping::new(&EarlyStoppingConfig::new(100), &store));
+    let mut trainer = plain(&store, &w, 0.05)
+        .with_averages(&EmaConfig {
+            decay: 0.5,
+            ..EmaConfig::default()
+        })
+        .unwrap()
+        .with_callback(EarlyStopping::new(&EarlyStoppingConfig::new(100), &store));
     trainer.fit(&set, &cfg).unwrap();
     near(&values(&w), &expected);
 }
@@ -261,12 +223,7 @@ fn averages_are_what_is_validated_and_kept() {
 fn options_out_of_range_are_named() {
     let bad = |cfg: FitConfig<'static>| {
         let (store, w) = model();
-        let mut trainer = Trainer::new(
-            |x: &Tensor| x.matmul(&w.tensor()),
-            &store,
-            sgd(&store, 0.1),
-            squares,
-        );
+        let mut trainer = plain(&store, &w, 0.1);
         trainer.fit(&data(), &cfg).unwrap_err().to_string()
     };
     for (cfg, words) in [

@@ -67,6 +67,16 @@ fn squares(y: &Tensor, target: &Tensor) -> CandleResult<Tensor> {
     (y - target)?.sqr()?.mean_all()
 }
 
+/// A trainer of y = x·w by gradient descent.
+fn plain<'a>(store: &'a ParamStore, w: &'a Param, lr: f64) -> Trainer<'a> {
+    Trainer::new(
+        move |x: &Tensor| x.matmul(&w.tensor()),
+        store,
+        sgd(store, lr),
+        squares,
+    )
+}
+
 fn values(param: &Param) -> Vec<f64> {
     param.value().flatten_all().unwrap().to_vec1().unwrap()
 }
@@ -79,12 +89,7 @@ fn near(a: &[f64], b: &[f64]) {
 /// What a run ends with.
 fn fit(cfg: &FitConfig<'_>) -> (History, Vec<f64>) {
     let (store, w) = model();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    );
+    let mut trainer = plain(&store, &w, 0.05);
     let history = trainer.fit(&data(), cfg).unwrap();
     (history, values(&w))
 }

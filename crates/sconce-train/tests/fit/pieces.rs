@@ -86,12 +86,7 @@ fn a_run_in_pieces_is_the_whole_run_with_every_option() {
                 ..cfg.clone()
             };
             let (store, w) = model();
-            let mut trainer = Trainer::new(
-                |x: &Tensor| x.matmul(&w.tensor()),
-                &store,
-                sgd(&store, 0.1),
-                squares,
-            );
+            let mut trainer = plain(&store, &w, 0.1);
             let other = FitConfig {
                 checkpoints: Some(CheckpointConfig {
                     resume: true,

@@ -24,13 +24,7 @@ fn gathered_batches_are_one_batch() {
 fn schedules_count_the_optimisers_steps() {
     let (store, w) = model();
     let seen = RefCell::new(Vec::new());
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    )
-    .with_schedule(|at| {
+    let mut trainer = plain(&store, &w, 0.05).with_schedule(|at| {
         seen.borrow_mut().push((at.epoch, at.step, at.steps));
         0.01
     });
@@ -48,12 +42,7 @@ fn gradients_are_clipped() {
     let step = |clip| {
         let (store, w) = model();
         let before = values(&w);
-        let mut trainer = Trainer::new(
-            |x: &Tensor| x.matmul(&w.tensor()),
-            &store,
-            sgd(&store, 1.),
-            squares,
-        );
+        let mut trainer = plain(&store, &w, 1.);
         trainer
             .fit(
                 &data(),
@@ -85,13 +74,7 @@ fn weights_of_samples_count() {
     let run = |weights: Vec<f64>, cfg: &FitConfig<'_>| {
         let (store, w) = model();
         let per_sample = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.flatten_all();
-        let mut trainer = Trainer::new(
-            |x: &Tensor| x.matmul(&w.tensor()),
-            &store,
-            sgd(&store, 0.05),
-            squares,
-        )
-        .with_sample_weights(weights, per_sample)?;
+        let mut trainer = plain(&store, &w, 0.05).with_sample_weights(weights, per_sample)?;
         let history = trainer.fit(&set, cfg)?;
         drop(trainer);
         Ok::<_, Error>((losses(&history), values(&w)))
@@ -105,12 +88,7 @@ fn weights_of_samples_count() {
         .map(|i| if i < SAMPLES / 2 { 2. } else { 0. })
         .collect();
     let (store, w) = model();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    );
+    let mut trainer = plain(&store, &w, 0.05);
     let first = Dataset::split_last(&set, 0.5).unwrap().0;
     trainer.fit(&first, &quiet(5, SAMPLES)).unwrap();
     near(&run(half.clone(), &quiet(5, SAMPLES)).unwrap().1, &values(&w));
@@ -137,14 +115,9 @@ fn weights_of_samples_count() {
         assert!(error.contains(words), "{error}");
     }
     let (store, w) = model();
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&w.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    )
-    .with_sample_weights([1.; SAMPLES], squares)
-    .unwrap();
+    let mut trainer = plain(&store, &w, 0.05)
+        .with_sample_weights([1.; SAMPLES], squares)
+        .unwrap();
     let error = trainer.fit(&set, &quiet(1, 4)).unwrap_err().to_string();
     assert!(
         error.contains("losses of samples has shape [], expected [4]"),
@@ -161,22 +134,17 @@ fn a_step_of_ones_own_keeps_the_rest_of_the_run() {
         ..quiet(3, 4)
     };
     let steps = RefCell::new(Vec::new());
-    let mut trainer = Trainer::new(
-        |x: &Tensor| x.matmul(&own.tensor()),
-        &store,
-        sgd(&store, 0.05),
-        squares,
-    )
-    .with_metric(Mse)
-    .with_training_step(|step, x, target| {
-        steps.borrow_mut().push(step.position().step);
-        assert_eq!(step.optimizer().learning_rate(), 0.05);
-        let output = step.forward(x)?;
-        step.observe(&output, target)?;
-        let loss = step.loss(&output, target)?;
-        step.apply(&loss)?;
-        Ok(loss)
-    });
+    let mut trainer = plain(&store, &own, 0.05)
+        .with_metric(Mse)
+        .with_training_step(|step, x, target| {
+            steps.borrow_mut().push(step.position().step);
+            assert_eq!(step.optimizer().learning_rate(), 0.05);
+            let output = step.forward(x)?;
+            step.observe(&output, target)?;
+            let loss = step.loss(&output, target)?;
+            step.apply(&loss)?;
+            Ok(loss)
+        });
     let history = trainer.fit(&data(), &cfg).unwrap();
     assert_eq!(*steps.borrow(), (0..18).collect::<Vec<_>>());
     near(&losses(&expected), &losses(&history));

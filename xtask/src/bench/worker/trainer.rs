@@ -117,7 +117,7 @@ fn ours(data: &TensorDataset, cfg: &FitConfig<'_>) -> Result<Duration> {
 
 /// The part of an epoch in which the training thread waits for two workers that shift each picture at random.
 fn waited(data: &TensorDataset) -> Result<f64> {
-    let augmented = Dataset::augment(data, 0, |(x, label), random| {
+    let augmented = Dataset::augment(data, 0, |x, label, random| {
         let mut shift = [0.; 2];
         random.fill_uniform(&mut shift, 0., 5.);
         let [down, right] = shift.map(|shift| shift as usize);

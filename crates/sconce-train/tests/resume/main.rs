@@ -6,6 +6,8 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod full_disk;
+
 use sconce_core::candle_core::{DType, Device, Result as CandleResult, Tensor};
 use sconce_core::io::{Stage, watch_stages};
 use sconce_core::{Buffer, Generator, Init, Param, ParamStore, Parameters, buffer, no_grad, param};
