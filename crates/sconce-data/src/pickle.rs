@@ -66,6 +66,7 @@ impl Node<'_> {
 pub(crate) struct Pickle<'a> {
     nodes: Vec<Node<'a>>,
     root: Id,
+    size: usize,
 }
 
 impl<'a> Pickle<'a> {
@@ -87,7 +88,13 @@ impl<'a> Pickle<'a> {
         Ok(Self {
             nodes: machine.into_nodes(),
             root,
+            size: input.len(),
         })
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// The whole.

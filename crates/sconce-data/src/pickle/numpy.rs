@@ -118,6 +118,11 @@ impl Csr {
         self.ptr.len().saturating_sub(1)
     }
 
+    /// How many values stand in the rows.
+    pub(crate) fn values(&self) -> usize {
+        self.values.len()
+    }
+
     /// Columns and values of each row.
     pub(crate) fn iter(&self) -> impl Iterator<Item = impl Iterator<Item = (usize, f64)>> {
         self.ptr
