@@ -256,6 +256,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         let mut changes: Vec<_> = extremes.map(|bytes| put(name, *dtype, shape, &bytes)).collect();
         changes.push(put(name, Dtype::U8, &[0], &[]));
         changes.push(put(name, Dtype::F64, &[1, 2], &[]));
+        changes.push(put(name, Dtype::F8_E4M3, shape, &[]));
         changes.push([b"-", name.as_bytes()].concat());
         for (k, change) in changes.into_iter().enumerate() {
             seeds.push((format!("tensor-{i:02}-{k}"), input("", &[change])));

@@ -218,6 +218,8 @@ impl Callback for EarlyStopping<'_> {
     }
 
     fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        /// More than anybody waits for, and far from what counting on could overflow.
+        const MOST: f64 = 1_000_000_000.;
         let given: HashMap<&str, &Tensor> =
             state.iter().map(|(name, value)| (name.as_str(), value)).collect();
         let number = |name: &str| -> Result<Option<f64>> {
@@ -234,8 +236,17 @@ impl Callback for EarlyStopping<'_> {
                 "beside the others",
             ))
         };
-        let waited = number(WAITED)?.ok_or_else(|| missing(format!("without {WAITED}")))?;
-        let best = match (number(FIGURE)?, number(EPOCH)?) {
+        let count = |name: &str| -> Result<Option<usize>> {
+            let value = number(name)?;
+            if let Some(value) = value.filter(|value| value.fract() != 0. || !(0. ..=MOST).contains(value)) {
+                let value = format!("{name} {value}");
+                let error = sconce_core::Error::config(NAME, "state", value, "a whole number, at least 0");
+                return Err(error.into());
+            }
+            Ok(value.map(|value| value as usize))
+        };
+        let waited = count(WAITED)?.ok_or_else(|| missing(format!("without {WAITED}")))?;
+        let best = match (number(FIGURE)?, count(EPOCH)?) {
             (Some(figure), Some(epoch)) => {
                 let mut values = Vec::new();
                 for (name, var) in self.kept() {
@@ -252,13 +263,13 @@ impl Callback for EarlyStopping<'_> {
                 }
                 Some(Best {
                     figure,
-                    epoch: epoch as usize,
+                    epoch,
                     values,
                 })
             }
             _ => None,
         };
-        (self.best, self.waited) = (best, waited as usize);
+        (self.best, self.waited) = (best, waited);
         Ok(())
     }
 

@@ -107,6 +107,38 @@ impl Content {
             let problem = format!("of format {version}, and this program reads {VERSION}");
             return Err(Error::checkpoint(path, problem));
         }
-        serde_json::from_str(text).map_err(damaged)
+        let content: Self = serde_json::from_str(text).map_err(damaged)?;
+        match content.contradiction() {
+            Some(problem) => Err(Error::checkpoint(path, format!("damaged: {problem}"))),
+            None => Ok(content),
+        }
+    }
+
+    /// What no run can have come to, if there is such a thing in it. A checksum is easily put right.
+    fn contradiction(&self) -> Option<String> {
+        /// Far more than can be counted, and far from what counting on could overflow.
+        const MOST: u64 = 1 << 53;
+        let Counts {
+            epoch,
+            batch,
+            pass,
+            next,
+            step,
+        } = self.counts;
+        if epoch != self.history.len() {
+            let records = self.history.len();
+            return Some(format!("{epoch} epochs are done, and {records} are recorded"));
+        }
+        if self.recipe.steps_per_epoch.is_none() && (pass, next) != (epoch as u64, batch) {
+            return Some(format!(
+                "epoch {epoch}, batch {batch} is said to be batch {next} of pass {pass}"
+            ));
+        }
+        let sums = self.losses.iter();
+        let sums = sums.flat_map(|&(_, samples, steps)| [samples as u64, steps as u64]);
+        let most = MOST.min(usize::MAX as u64 / 2);
+        let mut counts = [batch as u64, pass, next as u64, step].into_iter().chain(sums);
+        let count = counts.find(|&count| count > most)?;
+        Some(format!("counts up to {count}, expected at most {most}"))
     }
 }

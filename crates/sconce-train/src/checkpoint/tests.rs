@@ -168,6 +168,40 @@ fn another_file_and_another_format_are_refused() {
     );
 }
 
+/// Whoever changes a text can put its checksum right.
+#[test]
+fn counts_that_no_run_comes_to_are_refused() {
+    let path = std::path::Path::new("x.safetensors");
+    let text = Content::new(Counts::default(), recipe(), &[]).text().unwrap();
+    Content::parse(path, &text).unwrap();
+    for (was, is, problem) in [
+        ("epoch\":0", "epoch\":3", "3 epochs are done, and 0 are recorded"),
+        (
+            "next\":0",
+            "next\":2",
+            "epoch 0, batch 0 is said to be batch 2 of pass 0",
+        ),
+        (
+            "step\":0",
+            "step\":18446744073709551615",
+            "counts up to 18446744073709551615, expected at most 9007199254740992",
+        ),
+        (
+            "losses\":[]",
+            "losses\":[[0,1,9007199254740993]]",
+            "counts up to 9007199254740993, expected",
+        ),
+    ] {
+        let changed = text.replacen(was, is, 1);
+        assert_ne!(changed, text);
+        let error = Content::parse(path, &changed).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("x.safetensors: damaged: {problem}")),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn counts_of_none_are_refused() {
     let place = tempfile::tempdir().unwrap();
