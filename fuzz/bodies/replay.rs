@@ -7,8 +7,8 @@ type Run = fn(&[u8]) -> Result<(), String>;
 /// Where seeds are written to if it is set: the folder of a fuzzer's corpus.
 const FOLDER: &str = "SCONCE_SEEDS";
 
-/// Runs every file in a folder of fuzz/seeds, each of which may be read or refused; of those whose names begin with `good` or
-/// `bad` it is known which.
+/// Runs every file in a folder of fuzz/seeds, each of which may be read or refused; of those whose names begin with `good-` or
+/// `bad-` it is known which.
 pub fn folder(target: &str, run: Run) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fuzz/seeds")
@@ -46,10 +46,10 @@ fn check(seeds: &[(String, Vec<u8>)], run: Run) {
     for (name, bytes) in seeds {
         println!("{name}");
         let outcome = run(bytes);
-        if name.starts_with("good") {
+        if name.starts_with("good-") {
             assert_eq!(outcome, Ok(()), "{name}");
             good += 1;
-        } else if name.starts_with("bad") {
+        } else if name.starts_with("bad-") {
             assert!(outcome.is_err_and(|error| !error.is_empty()), "{name}");
             bad += 1;
         }
