@@ -23,7 +23,7 @@ pub enum Progress {
 const RENEWAL: Duration = Duration::from_millis(100);
 /// The text's share of the time is one in so many, where metrics over all that was seen take long.
 const SHARE: u32 = 50;
-const TEMPLATE: &str = "{prefix} {bar:20} {pos}/{len}  {rate}  {eta} left  {wide_msg}";
+const TEMPLATE: &str = "{prefix} {bar:10} {pos}/{len}  {rate}  {eta} left  {wide_msg}";
 const DEBUG: &str =
     "WARNING: this is a debug build, which may be ten times slower: use `cargo run --release`";
 

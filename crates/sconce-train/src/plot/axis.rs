@@ -188,7 +188,7 @@ mod tests {
             Scale::over(Kind::Linear, [f64::NAN, f64::INFINITY].into_iter()),
             None
         );
-        assert_eq!(Scale::over(Kind::Log, [0., -1.].into_iter()), None);
+        assert_eq!(Scale::over(Kind::Log, [0., -1., 1e-310].into_iter()), None);
         let scale = Scale::over(Kind::Linear, [f64::MAX, 1., 3.].into_iter()).unwrap();
         assert_eq!((scale.low, scale.high), (0.9, 3.1));
         // A constant lies in the middle.

@@ -67,6 +67,10 @@ fn curves_go_through_their_values() {
             "epoch {epoch}"
         );
     }
+    assert!(
+        curve[0].1 < curve[2].1 && curve[2].1 < curve[1].1,
+        "more is higher"
+    );
     let validation = &lines(&svg, COLOURS[1], "8")[1];
     assert!((validation[1].1 - curve[0].1).abs() <= 1., "twice 20 is 40");
     for words in ["Loss", "epoch", "mean loss of a sample", "training", "validation"] {
