@@ -30,7 +30,7 @@ type Saved = (Dtype, Vec<usize>, Vec<u8>);
 /// epoch, with changes, and with the checksum that belongs to them. The first piece is the JSON text, if there is one; each other
 /// is a tensor that is put in, as `NAME DTYPE AXIS,AXIS` and its bytes in the next line, or `-NAME`, one that is left out, or
 /// `#PLACE VALUE`, a number of the text that is changed.
-pub fn run(data: &[u8]) -> Result<(), String> {
+pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     let place = tempfile::tempdir().unwrap();
     let file = match data.strip_prefix(SEALED) {
         Some(pieces) => sealed(pieces),
@@ -213,7 +213,7 @@ fn pieces(mut data: &[u8]) -> Vec<&[u8]> {
 }
 
 /// An input with this text, or that of the whole one, and these pieces.
-pub fn input(text: &str, changes: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn input(text: &str, changes: &[Vec<u8>]) -> Vec<u8> {
     let pieces = [text.as_bytes()]
         .into_iter()
         .chain(changes.iter().map(Vec::as_slice));
@@ -221,13 +221,13 @@ pub fn input(text: &str, changes: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A piece that puts a tensor in.
-pub fn put(name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn put(name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
     let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
     [format!("{name} {dtype:?} {}\n", axes.join(",")).as_bytes(), bytes].concat()
 }
 
 /// Inputs by the names of their files, among them one for each number of the text and each tensor, with an extreme value.
-pub fn seeds() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let (text, tensors) = whole();
     let mut seeds = vec![
         ("good-as-it-was".to_string(), input("", &[])),

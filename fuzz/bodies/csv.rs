@@ -9,7 +9,7 @@ const MOST_COLUMNS: usize = 8;
 
 /// Reads a file of these bytes, with every option; what must hold of each table is asserted. The outcome is that of a table
 /// with names in its first line and commas, which must have a number in its first column.
-pub fn run(data: &[u8]) -> Result<(), String> {
+pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(data).unwrap();
     let mut outcomes = Vec::new();

@@ -6,7 +6,7 @@ use sconce_data::idx;
 use std::io::Write;
 
 /// Reads a file of these bytes; what must hold of each that is read, or refused, is asserted.
-pub fn run(data: &[u8]) -> Result<(), String> {
+pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     let read = read(data);
     if !data.starts_with(&[0x1f, 0x8b]) {
         if let Ok(tensor) = &read {

@@ -11,7 +11,7 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Reads a file of these bytes: as an archive if it begins as one, else as arrays, one after the other, each by itself and all
 /// in an archive, with the checksums that no fuzzer would guess. What must hold of each is asserted.
-pub fn run(data: &[u8]) -> Result<(), String> {
+pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     if data.starts_with(b"PK") {
         return read_npz(data).map(|_| ());
     }

@@ -12,7 +12,7 @@ const FIRST: usize = 503;
 
 /// Reads the files of a small graph in which some are replaced: of each piece of the input, the first byte picks the file and
 /// the others are its content. What must hold of a graph is asserted.
-pub fn run(data: &[u8]) -> Result<(), String> {
+pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     static SMALL: OnceLock<BTreeMap<&str, Vec<u8>>> = OnceLock::new();
     let mut files = SMALL.get_or_init(small).clone();
     for piece in pieces(data) {
@@ -79,13 +79,13 @@ fn small() -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 /// An input that replaces this file.
-pub fn replacing(part: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn replacing(part: &str, content: &[u8]) -> Vec<u8> {
     let place = PARTS.iter().position(|&known| known == part).unwrap();
     [&[b'0' + place as u8], content].concat()
 }
 
 /// Inputs by the names of their files, each of a whole graph.
-pub fn seeds() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let small = small();
     let one = |part: &&str| (format!("good-{part}"), replacing(part, &small[part]));
     // Of those with a row for each paper, the labels: the input stays small.
@@ -116,11 +116,11 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
 }
 
 /// A pickle of protocol 2, as Python 2 writes it.
-pub fn whole(content: &[u8]) -> Vec<u8> {
+pub(crate) fn whole(content: &[u8]) -> Vec<u8> {
     [b"\x80\x02", content, b"."].concat()
 }
 
-pub fn int(value: usize) -> Vec<u8> {
+pub(crate) fn int(value: usize) -> Vec<u8> {
     [&b"J"[..], &(value as u32).to_le_bytes()].concat()
 }
 
@@ -133,7 +133,7 @@ fn tuple(parts: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// An array of little-endian elements.
-pub fn array(dims: &[usize], dtype: &[u8; 2], by_column: bool, data: &[u8]) -> Vec<u8> {
+pub(crate) fn array(dims: &[usize], dtype: &[u8; 2], by_column: bool, data: &[u8]) -> Vec<u8> {
     let dims: Vec<Vec<u8>> = dims.iter().map(|&dim| int(dim)).collect();
     let order = tuple(&[int(3), string(b"<"), b"NNN".to_vec(), int(0), int(0), int(0)]);
     let dtype = [
@@ -166,7 +166,7 @@ fn bytes(dims: &[usize], values: &[u8]) -> Vec<u8> {
 }
 
 /// A matrix of ones in these columns of each row.
-pub fn csr(columns: usize, rows: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn csr(columns: usize, rows: &[Vec<u8>]) -> Vec<u8> {
     let (mut ends, mut end) = (vec![0u16], 0);
     for row in rows {
         end += row.len() as u16;

@@ -9,7 +9,7 @@ const FOLDER: &str = "SCONCE_SEEDS";
 
 /// Runs every file in a folder of fuzz/seeds, each of which may be read or refused; of those whose names begin with `good-` or
 /// `bad-` it is known which.
-pub fn folder(target: &str, run: Run) {
+pub(crate) fn folder(target: &str, run: Run) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fuzz/seeds")
         .join(target);
@@ -30,7 +30,7 @@ pub fn folder(target: &str, run: Run) {
 
 /// Does the same with inputs that are made.
 #[allow(dead_code, reason = "not every crate's tests make some")]
-pub fn seeds(target: &str, seeds: &[(String, Vec<u8>)], run: Run) {
+pub(crate) fn seeds(target: &str, seeds: &[(String, Vec<u8>)], run: Run) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = Path::new(&folder).join(target);
         std::fs::create_dir_all(&folder).unwrap();
