@@ -1,5 +1,9 @@
 //! Checkpoints, from which a run goes on.
 
+#[path = "pieces.rs"]
+mod pieces;
+
+use pieces::pieces;
 use safetensors::tensor::{Dtype, TensorView};
 use sconce_core::candle_core::{DType, Device, Tensor};
 use sconce_core::{Generator, Init, ParamStore, buffer, param};
@@ -133,7 +137,7 @@ fn whole() -> &'static (String, BTreeMap<String, Saved>) {
 /// The file that these pieces make of the whole one.
 fn sealed(data: &[u8]) -> Vec<u8> {
     let (mut text, mut tensors) = whole().clone();
-    for (i, piece) in pieces(data).into_iter().enumerate() {
+    for (i, piece) in pieces(SEPARATOR, data).into_iter().enumerate() {
         if i == 0 {
             if !piece.is_empty() {
                 text = String::from_utf8_lossy(piece).into_owned();
@@ -197,19 +201,6 @@ fn tensor(piece: &[u8]) -> Option<(String, Saved)> {
     let mut bytes = piece[end + 1..].to_vec();
     bytes.resize(size, 0);
     Some((name.to_string(), (dtype, shape, bytes)))
-}
-
-fn pieces(mut data: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::new();
-    while let Some(end) = data
-        .windows(SEPARATOR.len())
-        .position(|window| window == SEPARATOR)
-    {
-        pieces.push(&data[..end]);
-        data = &data[end + SEPARATOR.len()..];
-    }
-    pieces.push(data);
-    pieces
 }
 
 /// An input with this text, or that of the whole one, and these pieces.

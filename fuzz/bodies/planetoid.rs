@@ -1,5 +1,9 @@
 //! Planetoid's eight files.
 
+#[path = "pieces.rs"]
+mod pieces;
+
+use pieces::pieces;
 use sconce_data::{Dataset, Planetoid};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -15,7 +19,7 @@ const FIRST: usize = 503;
 pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     static SMALL: OnceLock<BTreeMap<&str, Vec<u8>>> = OnceLock::new();
     let mut files = SMALL.get_or_init(small).clone();
-    for piece in pieces(data) {
+    for piece in pieces(SEPARATOR, data) {
         if let [part, content @ ..] = piece {
             files.insert(PARTS[usize::from(*part) % PARTS.len()], content.to_vec());
         }
@@ -42,19 +46,6 @@ pub(crate) fn run(data: &[u8]) -> Result<(), String> {
     }
     graph.row_normalized().unwrap();
     Ok(())
-}
-
-fn pieces(mut data: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::new();
-    while let Some(end) = data
-        .windows(SEPARATOR.len())
-        .position(|window| window == SEPARATOR)
-    {
-        pieces.push(&data[..end]);
-        data = &data[end + SEPARATOR.len()..];
-    }
-    pieces.push(data);
-    pieces
 }
 
 /// 503 papers, 2 of them labelled, then test papers 505, 503 and 506: 504 is left out.

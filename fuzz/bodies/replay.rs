@@ -29,7 +29,6 @@ pub(crate) fn folder(target: &str, run: Run) {
 }
 
 /// Does the same with inputs that are made.
-#[allow(dead_code, reason = "not every crate's tests make some")]
 pub(crate) fn seeds(target: &str, seeds: &[(String, Vec<u8>)], run: Run) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = Path::new(&folder).join(target);
