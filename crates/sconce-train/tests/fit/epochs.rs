@@ -274,3 +274,41 @@ fn options_out_of_range_are_named() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn what_a_rule_that_evaluates_the_loss_itself_can_not_do_is_refused() {
+    use sconce_optim::{Lbfgs, LbfgsConfig};
+    let (store, w) = model();
+    let before = values(&w);
+    let trainer = || {
+        let lbfgs = Box::new(Lbfgs::new(&LbfgsConfig::default(), &store).unwrap());
+        Trainer::minimizing(|x: &Tensor| x.matmul(&w.tensor()), &store, lbfgs, squares)
+    };
+    for (cfg, words) in [
+        (
+            FitConfig {
+                accumulate: 2,
+                ..quiet(1, 8)
+            },
+            "accumulate is 2, expected none of it",
+        ),
+        (
+            FitConfig {
+                clip: Some(Clip::Norm(1.)),
+                ..quiet(1, 8)
+            },
+            "clip is Norm(1.0), expected none of it",
+        ),
+    ] {
+        let error = trainer().fit(&data(), &cfg).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let mut own = trainer().with_training_step(|step, x, target| {
+        let loss = step.loss(&step.forward(x)?, target)?;
+        step.apply(&loss)?;
+        Ok(loss)
+    });
+    let error = own.fit(&data(), &quiet(1, 8)).unwrap_err().to_string();
+    assert!(error.contains("expected one that steps by gradients"), "{error}");
+    assert_eq!(values(&w), before);
+}
