@@ -109,3 +109,45 @@ impl Schedule for SequentialLr<'_> {
         schedule.next(&here)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Anneal, ChainedScheduler, CyclicLr, ExponentialLr, OneCycleLr, SwaLr, rates};
+
+    #[test]
+    fn each_of_two_schedules_with_rates_of_its_own_goes_to_its_own() {
+        let cycle = |top, steps| OneCycleLr {
+            cycle_momentum: false,
+            ..OneCycleLr::new(top, steps)
+        };
+        let two = SequentialLr::new(4, cycle(2., 4), cycle(0.5, 5));
+        let own = [
+            rates(&cycle(2., 4), 1., 4).unwrap(),
+            rates(&cycle(0.5, 5), 1., 5).unwrap(),
+        ];
+        assert_eq!(rates(&two, 1., 9).unwrap()[..4], own[0]);
+        assert_eq!(rates(&two, 1., 9).unwrap()[4..], own[1]);
+
+        let to = |swa_lr| SwaLr {
+            anneal_epochs: 2,
+            anneal_strategy: Anneal::Linear,
+            ..SwaLr::new(swa_lr)
+        };
+        let all = rates(&SequentialLr::new(3, to(0.5), to(0.25)), 1., 7).unwrap();
+        assert_eq!(all, [1., 0.75, 0.5, 0.5, 0.375, 0.25, 0.25]);
+
+        let cyclic = || CyclicLr {
+            step_size_up: 2,
+            cycle_momentum: false,
+            ..CyclicLr::new(0.125, 0.5)
+        };
+        let all = rates(
+            &ChainedScheduler::new(ExponentialLr::new(0.5)).and(cyclic()),
+            1.,
+            5,
+        )
+        .unwrap();
+        assert_eq!(all, rates(&cyclic(), 1., 5).unwrap());
+    }
+}

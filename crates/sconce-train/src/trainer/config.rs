@@ -34,7 +34,8 @@ pub struct FitConfig<'a> {
     pub validation: Validation<'a>,
     /// From one validation to the next, in epochs; the last epoch has one in any case.
     pub validate_every: usize,
-    /// Whether the metrics are computed over the training batches too, from what the model gave before each step.
+    /// Whether the metrics are computed over the training batches too, from what the model gave before each step. They are NaN
+    /// where a [training loss](super::Trainer::with_training_loss) asks the model itself, and its output isn't seen.
     pub train_metrics: bool,
     /// After this time the run ends with the step that is under way, as a signal would end it. A resumed run has all of it again.
     pub time_limit: Option<Duration>,
