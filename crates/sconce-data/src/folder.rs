@@ -17,6 +17,18 @@ pub fn data_dir() -> Option<PathBuf> {
     choose(|name| std::env::var_os(name))
 }
 
+/// A real set's folder, or a line that a test passes it over.
+#[cfg(test)]
+pub(crate) fn real(set: &str) -> Option<PathBuf> {
+    let folder = data_dir()
+        .map(|data| data.join(set))
+        .filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        println!("skipped: {set} isn't in the data folder");
+    }
+    folder
+}
+
 fn choose(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let folder = |name: &str| {
         variable(name)

@@ -67,7 +67,6 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_dir;
 
     fn write(folder: &Path) {
         for (name, text) in [
@@ -113,11 +112,7 @@ mod tests {
 
     #[test]
     fn the_real_sentences() {
-        let folder = data_dir()
-            .map(|data| data.join(SET))
-            .filter(|folder| folder.is_dir());
-        let Some(folder) = folder else {
-            println!("skipped: {SET} isn't in the data folder");
+        let Some(folder) = crate::folder::real(SET) else {
             return;
         };
         let read = Multi30k::load(folder).unwrap();

@@ -78,7 +78,6 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_dir;
 
     #[test]
     fn each_file_is_a_language() {
@@ -118,11 +117,7 @@ mod tests {
 
     #[test]
     fn the_real_names() {
-        let folder = data_dir()
-            .map(|data| data.join(SET))
-            .filter(|folder| folder.is_dir());
-        let Some(folder) = folder else {
-            println!("skipped: {SET} isn't in the data folder");
+        let Some(folder) = crate::folder::real(SET) else {
             return;
         };
         let read = Names::load(folder).unwrap();

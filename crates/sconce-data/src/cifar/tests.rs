@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Dataset, data_dir};
+use crate::Dataset;
 use flate2::{Compression, write::GzEncoder};
 use std::path::PathBuf;
 
@@ -145,11 +145,7 @@ fn what_is_wrong_is_said() {
 
 #[test]
 fn the_real_images() {
-    let folder = data_dir()
-        .map(|data| data.join(SET))
-        .filter(|folder| folder.is_dir());
-    let Some(folder) = folder else {
-        println!("skipped: {SET} isn't in the data folder");
+    let Some(folder) = crate::folder::real(SET) else {
         return;
     };
     let cifar = Cifar10::load(folder).unwrap();
