@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::stage::{Stage, stream};
-use crate::simd::{self, Element, Simd};
+use crate::simd::{self, Element, Simd, Vector};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -107,6 +107,42 @@ impl<T: Element> BlankPart<'_, T> {
         };
         self.done += count;
         result
+    }
+
+    /// Writes f(x\[i\]) next, a vector at a time, straight to its place: [`write`](Self::write) for what needs no slice.
+    ///
+    /// # Panics
+    /// There are fewer elements left than `x` has.
+    #[inline(always)]
+    pub fn map1<S: Simd>(&mut self, s: S, x: &[T], mut f: impl FnMut(T::Vector<S>) -> T::Vector<S>) {
+        if self.stage.is_some() {
+            for x in x.chunks(Stage::<T>::MOST / size_of::<T>()) {
+                self.write(
+                    s,
+                    x.len(),
+                    #[inline(always)]
+                    |y| simd::map1(s, y, x, &mut f),
+                );
+            }
+            return;
+        }
+        assert!(
+            x.len() <= self.space.len() - self.done,
+            "more is written than a part of a new vector has"
+        );
+        let next = &mut self.space[self.done..][..x.len()];
+        let lanes = s.lanes::<T>();
+        for (y, x) in next.chunks_mut(lanes).zip(x.chunks(lanes)) {
+            let value = f(s.load::<T>(x));
+            // SAFETY: as many lanes are written as there is room for.
+            unsafe {
+                match y.len() == lanes {
+                    true => value.store_ptr(y.as_mut_ptr().cast()),
+                    false => value.store_head(y.as_mut_ptr().cast(), y.len()),
+                }
+            }
+        }
+        self.done += x.len();
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::simd::Portable;
+use crate::simd::{Portable, Vector};
 
 /// Runs a closure in pools of one, two and three threads, and asserts that the results are the same.
 pub(crate) fn with_any_threads<R: PartialEq + std::fmt::Debug + Send>(f: impl Fn() -> R + Send + Sync) -> R {
@@ -192,4 +192,26 @@ fn fresh_vectors_with_gaps_are_refused() {
         })
     };
     assert!(std::panic::catch_unwind(stopped).is_err());
+}
+
+#[test]
+fn fresh_vectors_are_mapped_from_others_in_pieces_of_any_length() {
+    // The last goes past the cache.
+    for (len, piece) in [(1, 1), (37, 5), (9000, 4099), ((1 << 20) + 3, 70_001)] {
+        let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
+        let y = with_any_threads(|| {
+            fresh(len, |y| {
+                zip((y, &x[..]), |_, (mut y, x)| {
+                    for x in x.chunks(piece) {
+                        y.map1(Portable::new(), x, |x| x + x.same(1.));
+                    }
+                });
+            })
+        });
+        assert!(y.iter().zip(&x).all(|(y, x)| *y == x + 1.), "{len}");
+    }
+    let more = || fresh(3, |y| zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 4], |x| x)));
+    assert!(std::panic::catch_unwind(more).is_err());
+    let less = || fresh(3, |y| zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 2], |x| x)));
+    assert!(std::panic::catch_unwind(less).is_err());
 }

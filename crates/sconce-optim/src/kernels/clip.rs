@@ -3,7 +3,7 @@
 use super::sums::{largest, squares};
 use sconce_core::cpu::Real;
 use sconce_kernels::parallel::{self, BlankPart};
-use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch, map1};
+use sconce_kernels::simd::{Kernel, Simd, Vector, dispatch};
 
 /// Which norm is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,9 +75,6 @@ pub(crate) fn changed<T: Real>(change: Change, x: &[T]) -> Vec<T> {
     })
 }
 
-/// Elements that are written at a time: they stay in the first-level cache.
-const PIECE: usize = 4096;
-
 struct Scale<'a, T: 'static> {
     y: BlankPart<'a, T>,
     x: &'a [T],
@@ -90,22 +87,12 @@ impl<T: Real> Kernel for Scale<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let by = s.splat(self.by);
-        for x in self.x.chunks(PIECE) {
-            self.y.write(
-                s,
-                x.len(),
-                #[inline(always)]
-                |y| {
-                    map1(
-                        s,
-                        y,
-                        x,
-                        #[inline(always)]
-                        |x| x * by,
-                    );
-                },
-            );
-        }
+        self.y.map1(
+            s,
+            self.x,
+            #[inline(always)]
+            |x| x * by,
+        );
     }
 }
 
@@ -121,22 +108,12 @@ impl<T: Real> Kernel for Clamp<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let (high, low) = (s.splat(self.to), s.splat(-self.to));
-        for x in self.x.chunks(PIECE) {
-            self.y.write(
-                s,
-                x.len(),
-                #[inline(always)]
-                |y| {
-                    map1(
-                        s,
-                        y,
-                        x,
-                        // The second operand is what comes of a NaN.
-                        #[inline(always)]
-                        |x| high.min(low.max(x)),
-                    );
-                },
-            );
-        }
+        self.y.map1(
+            s,
+            self.x,
+            // The second operand is what comes of a NaN.
+            #[inline(always)]
+            |x| high.min(low.max(x)),
+        );
     }
 }
