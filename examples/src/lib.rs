@@ -13,7 +13,7 @@ pub mod shapes;
 
 pub use draws::{Draws, seed_for};
 pub use error::{Failure, Result, run};
-pub use saving::{Saving, whole};
+pub use saving::{Run, Saving, whole};
 
 use sconce::optim::schedule::WarmUpCosine;
 use sconce::train::Position;

@@ -1,7 +1,7 @@
-//! The flags of programs that write checkpoints.
+//! The flags of programs that train: where checkpoints and the page about a run go.
 
-use crate::{Failure, Result};
-use sconce::train::{CheckpointConfig, End, History};
+use crate::{Failure, Result, in_folder};
+use sconce::train::{CheckpointConfig, End, FitConfig, History, RunReport};
 use std::path::PathBuf;
 
 /// Flags of every program that trains.
@@ -21,23 +21,65 @@ pub struct Saving {
         allow_negative_numbers = true
     )]
     checkpoint_every: Option<u64>,
+    /// Write report.html into this folder: a page with the run's settings, curves and results
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 impl Saving {
-    /// For the one run of a program.
+    /// The one run of a program, or one of several, whose files go into a folder of its own below the flags' folders.
+    ///
+    /// # Errors
+    /// No page can be written there.
+    pub fn run(&self, folder: &[&str]) -> Result<Run> {
+        let below = |of: &Option<PathBuf>| {
+            let mut whole = of.clone()?;
+            whole.extend(folder);
+            Some(whole)
+        };
+        Ok(Run {
+            page: in_folder(below(&self.report).as_deref(), "report.html")?,
+            checkpoints: below(&self.checkpoint).map(|folder| CheckpointConfig {
+                every: self.checkpoint_every,
+                resume: self.resume,
+                ..CheckpointConfig::new(folder)
+            }),
+        })
+    }
+}
+
+/// Where the files of a run go.
+#[derive(Debug, Clone)]
+pub struct Run {
+    checkpoints: Option<CheckpointConfig>,
+    page: Option<PathBuf>,
+}
+
+impl Run {
+    /// For its [`FitConfig`].
     pub fn checkpoints(&self) -> Option<CheckpointConfig> {
-        self.of(&[])
+        self.checkpoints.clone()
     }
 
-    /// For one of several runs, in a folder of its own below that of the others.
-    pub fn of(&self, run: &[&str]) -> Option<CheckpointConfig> {
-        let mut folder = self.checkpoint.clone()?;
-        folder.extend(run);
-        Some(CheckpointConfig {
-            every: self.checkpoint_every,
-            resume: self.resume,
-            ..CheckpointConfig::new(folder)
-        })
+    /// Writes the page about it, if one was asked for; `add` adds what the program knows.
+    ///
+    /// # Errors
+    /// Those of `add`; the file can't be written.
+    pub fn report(
+        &self,
+        title: &str,
+        (cfg, history): (&FitConfig<'_>, &History),
+        add: impl FnOnce(RunReport) -> Result<RunReport>,
+    ) -> Result<()> {
+        let Some(path) = &self.page else {
+            return Ok(());
+        };
+        let flags: Vec<String> = std::env::args().skip(1).collect();
+        let page = RunReport::new(title)
+            .with_setting("flags", flags.join(" "))
+            .with_fit_config(cfg)
+            .with_history(history);
+        Ok(add(page)?.save(path)?)
     }
 }
 

@@ -61,7 +61,7 @@ pub struct RunReport {
     settings: Vec<(String, String)>,
     history: Option<History>,
     best_by: Option<Watched>,
-    scores: Vec<(String, Scores)>,
+    scores: Vec<(String, f64)>,
     charts: Vec<Chart>,
     samples: Vec<Sample>,
     summary: Option<String>,
@@ -126,8 +126,17 @@ impl RunReport {
     }
 
     /// Adds the scores on a set of this name, as `test`.
-    pub fn with_scores(mut self, set: impl Into<String>, scores: &Scores) -> Self {
-        self.scores.push((set.into(), scores.clone()));
+    pub fn with_scores(self, set: impl Display, scores: &Scores) -> Self {
+        let metrics = scores.metrics.iter();
+        metrics.fold(
+            self.with_score(format!("{set} loss"), scores.loss),
+            |page, (name, value)| page.with_score(format!("{set} {name}"), *value),
+        )
+    }
+
+    /// Adds a score that no metric of the trainer's gives, as `exact match`.
+    pub fn with_score(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.scores.push((name.into(), value));
         self
     }
 

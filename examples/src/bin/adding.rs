@@ -176,8 +176,9 @@ fn learn(
     };
     let mut trainer =
         Trainer::new(|x: &Tensor| net.forward(x), &store, Box::new(adam), loss).with_callback(look);
+    let files = flags.saving.run(&[&format!("length-{length}"), name])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[&format!("length-{length}"), name]),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         steps_per_epoch: Some(in_round),
         validation: Validation::Set(&test),
@@ -185,6 +186,8 @@ fn learn(
         ..FitConfig::new(rounds, flags.batch_size)
     };
     let history = whole(trainer.fit(&train, &cfg)?)?;
+    let title = format!("{name} adds numbers that are up to {length} steps apart");
+    files.report(&title, (&cfg, &history), Ok)?;
     let errors = history.epochs.iter().map(error);
     if let Some((done, error)) = errors.clone().find(|(_, error)| !error.is_finite()) {
         let message = format!("{name}'s error is {error} after {done} steps: a lower --lr may help");

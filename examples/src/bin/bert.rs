@@ -194,13 +194,14 @@ fn pretrain(
         &Tensor::from_vec(ids, shape, &Device::Cpu)?,
         &Tensor::from_vec(hidden, shape, &Device::Cpu)?,
     )?;
+    let files = flags.saving.run(&[&format!("seed-{seed}"), "pretraining"])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[&format!("seed-{seed}"), "pretraining"]),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         ..FitConfig::new(1, flags.batch_size)
     };
-    whole(trainer.fit(&data, &cfg)?)?;
-    Ok(())
+    let history = whole(trainer.fit(&data, &cfg)?)?;
+    files.report("BERT guesses hidden words", (&cfg, &history), Ok)
 }
 
 /// Trains a classifier, which begins with what is known if anything is; its accuracy on the test.
@@ -233,14 +234,20 @@ fn fine_tune(
     let loss = |logits: &Tensor, kinds: &Tensor| cross_entropy(logits, kinds, Reduction::Mean);
     let mut trainer =
         Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss).with_metric(Accuracy);
+    let files = flags.saving.run(&[&format!("seed-{seed}"), run])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[&format!("seed-{seed}"), run]),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         progress: Progress::Notices,
         ..FitConfig::new(flags.epochs, FINE_BATCH)
     };
-    whole(trainer.fit(labelled, &cfg)?)?;
+    let history = whole(trainer.fit(labelled, &cfg)?)?;
     let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
+    files.report(
+        &format!("BERT classifies questions, {run}"),
+        (&cfg, &history),
+        |page| Ok(page.with_scores("test", &scores)),
+    )?;
     Ok(scores.metric("accuracy").unwrap_or(f64::NAN))
 }
 

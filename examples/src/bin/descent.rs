@@ -367,14 +367,17 @@ fn line(batch_size: usize, flags: &Flags, device: &Device) -> Result<f64> {
         Box::new(Sgd::new(&cfg, &store)?),
         loss,
     );
+    let files = flags.saving.run(&[&format!("batch-{batch_size}")])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[&format!("batch-{batch_size}")]),
+        checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),
         validation: Validation::Set(&data),
         progress: Progress::Notices,
         ..FitConfig::new(flags.epochs, batch_size)
     };
     let history = whole(trainer.fit(&data, &cfg)?)?;
+    let title = format!("Descent with {batch_size} samples a step");
+    files.report(&title, (&cfg, &history), Ok)?;
     let validations = history
         .epochs
         .iter()

@@ -227,8 +227,9 @@ fn learn(
     let mut trainer = Trainer::new(model, &store, adam, loss)
         .with_training_loss(with_decay)
         .with_metric(Accuracy);
+    let files = flags.saving.run(&[run])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[run]),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         progress: Progress::Notices,
         validation: Validation::Set(&papers.validation),
@@ -241,6 +242,9 @@ fn learn(
         let message = format!("the loss on the test is {}: a lower --lr may help", test.loss);
         return Err(Failure::new(message));
     }
+    files.report(&format!("Papers by {run}"), (&cfg, &history), |page| {
+        Ok(page.with_scores("test", &test))
+    })?;
     let validation = history
         .epochs
         .iter()

@@ -233,8 +233,9 @@ fn learn(
     let mut trainer = Trainer::new(net, &store, adam, loss).with_metric(Accuracy);
     let validation = papers(LABELLED, LABELLED + VALIDATION, device)?;
     let run = format!("{}-seed-{seed}", if typed { "types" } else { "alike" });
+    let files = flags.saving.run(&[&run])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[&run]),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         progress: Progress::Notices,
         validation: Validation::Set(&validation),
@@ -243,6 +244,9 @@ fn learn(
     let history = whole(trainer.fit(&papers(0, LABELLED, device)?, &cfg)?)?;
     let test = trainer.evaluate(&papers(LABELLED + VALIDATION, PAPERS, device)?, PAPERS)?;
     let accuracy = |scores: &sconce::train::Scores| scores.metric("accuracy").unwrap_or(f64::NAN);
+    files.report(&format!("Papers, {run}"), (&cfg, &history), |page| {
+        Ok(page.with_scores("test", &test))
+    })?;
     let epochs = history
         .epochs
         .iter()

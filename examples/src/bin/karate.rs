@@ -195,8 +195,9 @@ fn run(flags: &Flags) -> Result<()> {
     let mut trainer = Trainer::new(model, &store, optimizer(&store)?, loss)
         .with_metric(Accuracy)
         .with_callback(report);
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         validation: Validation::Set(&all),
         progress: Progress::Notices,
@@ -204,6 +205,7 @@ fn run(flags: &Flags) -> Result<()> {
     };
     let history = whole(trainer.fit(&known, &cfg)?)?;
     drop(trainer);
+    files.report("The karate club", (&cfg, &history), Ok)?;
     if let Some(last) = history.epochs.last().and_then(|step| step.validation.as_ref()) {
         accuracy = last.metric("accuracy").unwrap_or(f64::NAN);
     }

@@ -108,13 +108,14 @@ fn run(flags: &Flags) -> Result<()> {
         "a U-Net of {} parameters; {count} pictures of {side}×{side} to train with, the last tenth to validate, {TEST} to test",
         store.num_trainable()
     ));
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
 
     let heat = trainer.predict(test.features(), EVALUATION_BATCH)?;
     if !heat.sqr()?.mean_all()?.to_scalar::<f32>()?.is_finite() {
@@ -131,6 +132,11 @@ fn run(flags: &Flags) -> Result<()> {
     let count = distances.len() as f64;
     let error = distances.iter().map(|&d| f64::from(d)).sum::<f64>() / count;
     let near = distances.iter().filter(|&&distance| distance <= NEAR).count() as f64 / count;
+    files.report("A U-Net finds the corners of kites", (&cfg, &history), |page| {
+        Ok(page
+            .with_score("mean distance", error)
+            .with_score("found within 2 pixels", near))
+    })?;
     if let Some(path) = &picture {
         draw(&test, &heat, [&corners, &found], side, path)?;
     }

@@ -12,7 +12,7 @@ use sconce::data::{Dataset, Mnist, data_dir};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Activation, softmax};
 use sconce::optim::{Adam, AdamConfig, Optimize, Sgd, SgdConfig};
-use sconce::train::{Accuracy, FitConfig, Position, Trainer, Validation};
+use sconce::train::{Accuracy, FitConfig, Position, Trainer, Validation, summary};
 use sconce_examples::picture::{self, Drawing};
 use sconce_examples::{
     Common, Failure, Result, Saving, check_writable, digits, expect_below, figure, in_folder, say,
@@ -178,13 +178,19 @@ fn run(flags: &Flags) -> Result<()> {
             data.train.len(),
             data.test.len()
         ));
+        let files = flags.saving.run(&[])?;
         let cfg = FitConfig {
-            checkpoints: flags.saving.checkpoints(),
+            checkpoints: files.checkpoints(),
             shuffle: Some(flags.common.seed),
             validation: Validation::Last(VALIDATION_PART),
             ..FitConfig::new(plan.epochs, plan.batch_size)
         };
         let history = whole(trainer.fit(&*data.train, &cfg)?)?;
+        files.report("LeNet-5 reads handwritten digits", (&cfg, &history), |page| {
+            let scores = trainer.evaluate(&*data.test, EVALUATION_BATCH)?;
+            let page = page.with_summary(&summary(&store)).with_device(&device);
+            digits::describe(page, &trainer, (&*data.test, &scores), plan.white())
+        })?;
         if let Some(path) = &flags.save {
             plan.save(path, &store)?;
         }

@@ -8,7 +8,9 @@ use sconce::gnn::{GinConv, GinConvConfig, Graph, GraphBatch, global_add_pool};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Linear, LinearConfig, Relu, Sequential};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Trainer};
+use sconce::train::{
+    Accumulator, Accuracy, ConfusionMatrix, EpochRecord, FitConfig, Progress, Trainer, plot,
+};
 use sconce_examples::layout::spread;
 use sconce_examples::plot::{Cloud, graphs};
 use sconce_examples::{
@@ -224,15 +226,24 @@ fn learn(flags: &Flags, molecules: &[Molecule], bonds: bool, device: &Device) ->
             Ok(ControlFlow::Continue(()))
         });
     let epochs = flags.epochs.unwrap_or(if flags.common.smoke { 10 } else { 15 });
+    let run = if bonds { "bonds" } else { "no-bonds" };
+    let files = flags.saving.run(&[run])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&[if bonds { "bonds" } else { "no-bonds" }]),
+        checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),
         progress: Progress::Notices,
         ..FitConfig::new(epochs, BATCH)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, BATCH)?;
     let logits = trainer.predict(test.features(), BATCH)?;
+    files.report(&format!("Molecules, {run}"), (&cfg, &history), |page| {
+        let mut matrix = ConfusionMatrix::default();
+        matrix.update(&logits, test.targets())?;
+        Ok(page
+            .with_scores("test", &scores)
+            .with_chart(plot::confusion_matrix(&matrix, &[] as &[&str])?))
+    })?;
     let taken = logits.argmax(1)?.to_vec1::<u32>()?;
     let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
     Ok((accuracy, taken.into_iter().map(|kind| kind as usize).collect()))

@@ -107,15 +107,21 @@ fn run(flags: &Flags) -> Result<()> {
         "a U-Net of {} parameters; {count} pictures of {side}×{side} to train with, the last tenth to validate, {TEST} to test",
         store.num_trainable()
     ));
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let iou = scores.metric("iou").unwrap_or(f64::NAN);
+    files.report(
+        "A U-Net tells shapes from their background",
+        (&cfg, &history),
+        |page| Ok(page.with_scores("test", &scores)),
+    )?;
     if let Some(path) = &picture {
         draw(&trainer, &test, side, path)?;
     }

@@ -253,18 +253,22 @@ fn run(flags: &Flags) -> Result<()> {
             ));
             Ok(ControlFlow::Continue(()))
         });
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),
         progress: Progress::Notices,
         validation: Validation::Set(&validation),
         ..FitConfig::new(epochs, BATCH)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
 
     let forecast = trainer.predict(test.features(), BATCH)?.to_device(&Device::Cpu)?;
     let (rmse, mae) = errors(&forecast, test.targets(), most)?;
     let (persistence_rmse, persistence_mae) = errors(&last(test.features())?, test.targets(), most)?;
+    files.report("Traffic, an hour ahead", (&cfg, &history), |page| {
+        Ok(page.with_score("rmse", rmse).with_score("mae", mae))
+    })?;
     if let Some(path) = &chart {
         draw(path, &forecast, test.targets(), most)?;
         say(format_args!("wrote {}", path.display()));

@@ -7,7 +7,7 @@ use sconce::data::TensorDataset;
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{EpochRecord, FitConfig, Trainer};
+use sconce::train::{EpochRecord, FitConfig, Sample, Trainer};
 use sconce::transformer::{
     DecoderMasks, EncoderMasks, GenerateConfig, PositionalEncoding, PositionalEncodingConfig, Transformer,
     TransformerConfig, TransformerEncoderLayerConfig, TransformerMasks, generate,
@@ -67,6 +67,8 @@ const DROPOUT: f64 = 0.;
 const TEST: usize = 500;
 /// Test dates that are shown after each epoch.
 const SHOWN: usize = 3;
+/// On the page about the run.
+const SHOWN_ON_PAGE: usize = 12;
 const SMOKE_MATCH: f64 = 0.5;
 
 fn main() -> ExitCode {
@@ -107,12 +109,13 @@ fn run(flags: &Flags) -> Result<()> {
         "a Transformer of {} parameters; {count} written dates to train with, {TEST} to test",
         store.num_trainable()
     ));
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    whole(trainer.fit(&pairs(&train)?, &cfg)?)?;
+    let history = whole(trainer.fit(&pairs(&train)?, &cfg)?)?;
 
     let translated = net.translate(&test, &device)?;
     let right = test
@@ -120,6 +123,11 @@ fn run(flags: &Flags) -> Result<()> {
         .zip(&translated)
         .filter(|(date, translation)| date.iso == **translation);
     let matched = right.count() as f64 / TEST as f64;
+    files.report("A Transformer rewrites dates", (&cfg, &history), |page| {
+        let samples = test.iter().zip(&translated).take(SHOWN_ON_PAGE);
+        let samples = samples.map(|(date, translation)| Sample::text(&date.written, translation, &date.iso));
+        Ok(page.with_score("exact match", matched).with_samples(samples))
+    })?;
     if let Some(path) = &picture {
         draw(&net, shown.first(), &device, path)?;
     }

@@ -129,13 +129,14 @@ fn run(flags: &Flags) -> Result<()> {
         test.len()
     ));
     let epochs = if flags.common.smoke { SMOKE_EPOCHS } else { EPOCHS };
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),
         validation: Validation::Last(VALIDATION_PART),
         ..FitConfig::new(flags.epochs.unwrap_or(epochs), flags.batch_size)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
     if !scores.loss.is_finite() {
@@ -144,6 +145,11 @@ fn run(flags: &Flags) -> Result<()> {
             scores.loss
         )));
     }
+    files.report(
+        "A vision transformer reads handwritten digits",
+        (&cfg, &history),
+        |page| digits::describe(page, &trainer, (&test, &scores), 1.),
+    )?;
     if let Some(path) = &sheet {
         digits::draw(&trainer, &test, 1., path)?;
     }

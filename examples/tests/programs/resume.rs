@@ -1,7 +1,7 @@
 //! A program that is killed, or asked to stop, and started again prints the figures of one that never was.
 
 use crate::{fails, figures, printed, program};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -43,15 +43,52 @@ fn any_checkpoint(folder: &Path) -> bool {
     })
 }
 
+/// What the pages about a program's runs show: for each folder with one, the scores and the curves.
+fn pages(folder: &Path) -> Vec<(PathBuf, [String; 2])> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let below = pages(&path);
+            let name = path.file_name().unwrap();
+            found.extend(
+                below
+                    .into_iter()
+                    .map(|(at, shows)| (Path::new(name).join(at), shows)),
+            );
+            continue;
+        }
+        assert!(path.ends_with("report.html"), "{path:?}");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let section = |heading: &str| {
+            let (_, rest) = page
+                .split_once(&format!("<h2>{heading}</h2>"))
+                .unwrap_or_default();
+            rest.split("</section>").next().unwrap().to_string()
+        };
+        assert!(section("Settings").contains("--report"), "{page}");
+        assert!(section("Charts").contains("<svg"), "{page}");
+        found.push((PathBuf::new(), [section("Scores"), section("Charts")]));
+    }
+    found.sort();
+    found
+}
+
 fn goes_on(program: &str, arguments: &[&str]) {
+    let written = tempfile::tempdir().unwrap();
+    let [once, again] = ["once", "again"].map(|name| written.path().join(name));
     let start = Instant::now();
-    let whole = printed(program, arguments);
+    let whole = printed(
+        program,
+        &[arguments, &["--report", once.to_str().unwrap()]].concat(),
+    );
     let took = start.elapsed();
     assert!(!whole.contains("resumed"), "{whole}");
     for (i, part) in [0.2, 0.45, 0.7].into_iter().enumerate() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("run");
-        let arguments = flags(arguments, &folder);
+        let arguments = [arguments, &["--report", again.to_str().unwrap()]].concat();
+        let arguments = flags(&arguments, &folder);
         let signal = if i == 1 { "-TERM" } else { "-KILL" };
         let before = stopped(program, &arguments, signal, took.mul_f64(part));
         let said = String::from_utf8(before.stdout).unwrap();
@@ -80,6 +117,7 @@ fn goes_on(program: &str, arguments: &[&str]) {
             figures(&whole),
             "after {part} of {took:?}: {said}"
         );
+        assert_eq!(pages(&again), pages(&once));
     }
 }
 

@@ -210,8 +210,16 @@ fn fresh_vectors_are_mapped_from_others_in_pieces_of_any_length() {
         });
         assert!(y.iter().zip(&x).all(|(y, x)| *y == x + 1.), "{len}");
     }
-    let more = || fresh(3, |y| zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 4], |x| x)));
+    let more = || {
+        fresh(3, |y| {
+            zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 4], |x| x))
+        })
+    };
     assert!(std::panic::catch_unwind(more).is_err());
-    let less = || fresh(3, |y| zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 2], |x| x)));
+    let less = || {
+        fresh(3, |y| {
+            zip((y,), |_, (mut y,)| y.map1(Portable::new(), &[1f32; 2], |x| x))
+        })
+    };
     assert!(std::panic::catch_unwind(less).is_err());
 }

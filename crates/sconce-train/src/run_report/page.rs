@@ -4,7 +4,7 @@ use super::sample::{Input, Sample, base64};
 use super::{RunReport, environment};
 use crate::history::Figure;
 use crate::plot::{Chart, single_charts};
-use crate::{End, EpochRecord, History, Result, Scores, Watched};
+use crate::{End, EpochRecord, History, Result, Watched};
 use std::fmt::Write;
 
 /// Nothing may come from anywhere else.
@@ -172,13 +172,8 @@ fn figures(record: &EpochRecord) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-fn scores(all: &[(String, Scores)]) -> String {
-    let rows = all.iter().flat_map(|(set, scores)| {
-        let loss = (format!("{set} loss"), number(scores.loss));
-        let metrics = scores.metrics.iter();
-        std::iter::once(loss)
-            .chain(metrics.map(move |(name, value)| (format!("{set} {name}"), number(*value))))
-    });
+fn scores(all: &[(String, f64)]) -> String {
+    let rows = all.iter().map(|(name, value)| (name.clone(), number(*value)));
     table(&rows.collect::<Vec<_>>())
 }
 

@@ -110,14 +110,18 @@ fn run(flags: &Flags) -> Result<()> {
         train.len(),
         test.len()
     ));
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         ..FitConfig::new(epochs, flags.batch_size)
     };
-    whole(trainer.fit(&train, &cfg)?)?;
+    let history = whole(trainer.fit(&train, &cfg)?)?;
     let scores = trainer.evaluate(&test, EVALUATION_BATCH)?;
     let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
+    files.report("LeNet-5 and its filters", (&cfg, &history), |page| {
+        Ok(page.with_scores("test", &scores))
+    })?;
     if let Some(path) = &filters {
         draw_filters(&trainer, &net, &test, flags.digit, path)?;
     }

@@ -7,8 +7,8 @@ use sconce::data::{Dataset, TensorDataset};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::{Mlp, MlpConfig, softmax};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{Accuracy, CheckpointConfig, FitConfig, Progress, Trainer};
-use sconce_examples::{Draws, Result, seed_for, whole};
+use sconce::train::{Accuracy, FitConfig, Progress, Trainer};
+use sconce_examples::{Draws, Result, Run, seed_for, whole};
 
 /// The probability from which on a sample counts as recognised.
 const SURE: f32 = 0.9;
@@ -33,7 +33,7 @@ impl Judge {
         train: &dyn Dataset,
         test: &dyn Dataset,
         seed: u64,
-        checkpoints: Option<CheckpointConfig>,
+        files: &Run,
         device: &Device,
     ) -> Result<Self> {
         let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "judge"));
@@ -46,13 +46,16 @@ impl Judge {
         let adam = Adam::new(&adam, &store)?;
         let mut trainer = Trainer::new(net.clone(), &store, Box::new(adam), loss).with_metric(Accuracy);
         let cfg = FitConfig {
-            checkpoints,
+            checkpoints: files.checkpoints(),
             progress: Progress::Notices,
             shuffle: Some(seed),
             ..FitConfig::new(EPOCHS, BATCH)
         };
-        whole(trainer.fit(&with_none(train, seed)?, &cfg)?)?;
+        let history = whole(trainer.fit(&with_none(train, seed)?, &cfg)?)?;
         let scores = trainer.evaluate(test, EVALUATION_BATCH)?;
+        files.report("The judge of digits made of noise", (&cfg, &history), |page| {
+            Ok(page.with_scores("test", &scores))
+        })?;
         drop(trainer);
         let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
         Ok(Self { net, accuracy })

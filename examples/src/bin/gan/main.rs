@@ -101,7 +101,7 @@ fn run(flags: &Flags) -> Result<()> {
         ..AdamConfig::default()
     };
     let (train, test) = digits::split(|images| (images.flatten_from(1)? / (WHITE / 2.))? - 1.)?;
-    let judge = Judge::new(&train, &test, seed, flags.saving.of(&["judge"]), &device)?;
+    let judge = Judge::new(&train, &test, seed, &flags.saving.run(&["judge"])?, &device)?;
 
     let random = Generator::new(seed_for(seed, "noise"));
     let noise = |count| noise(&random, count, flags.noise, &device);
@@ -151,8 +151,9 @@ fn run(flags: &Flags) -> Result<()> {
         .with_turn(Turn::new("discriminator", &discriminators, Box::new(d), tell))
         .with_generator("noise", &random)
         .with_callback(report);
+    let files = flags.saving.run(&["gan"])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.of(&["gan"]),
+        checkpoints: files.checkpoints(),
         shuffle: Some(seed),
         progress: Progress::Notices,
         ..FitConfig::new(epochs, flags.batch_size)
@@ -162,6 +163,11 @@ fn run(flags: &Flags) -> Result<()> {
     drop(trainer);
 
     let verdict = judge.judge(&samples)?;
+    files.report("Digits made of noise", (&cfg, &history), |page| {
+        Ok(page
+            .with_score("recognised", verdict.recognised())
+            .with_score("digits covered", verdict.covered() as f64))
+    })?;
     if let Some(path) = &picture {
         draw(&verdict, &samples, &train, lines, path)?;
     }

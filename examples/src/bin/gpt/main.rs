@@ -7,7 +7,7 @@ use sconce::candle_core::{DType, Device, Tensor};
 use sconce::core::{Generator, ParamStore, parse_device};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::optim::{Adam, AdamConfig};
-use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Validation};
+use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Validation, summary};
 use sconce::transformer::models::{Gpt, GptConfig};
 use sconce::transformer::{GenerateConfig, Sampling, generate};
 use sconce_examples::{
@@ -189,8 +189,9 @@ fn run(flags: &Flags) -> Result<()> {
     let mut trainer = Trainer::new(gpt.clone(), &store, Box::new(adam), loss)
         .with_schedule(warm_up_then_cosine(lr))
         .with_callback(look);
+    let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
-        checkpoints: flags.saving.checkpoints(),
+        checkpoints: files.checkpoints(),
         shuffle: None,
         steps_per_epoch: Some(in_round),
         validation: Validation::Set(&validation),
@@ -198,6 +199,9 @@ fn run(flags: &Flags) -> Result<()> {
         ..FitConfig::new(rounds, batch_size)
     };
     let history = whole(trainer.fit(&train, &cfg)?)?;
+    files.report("A GPT", (&cfg, &history), |page| {
+        Ok(page.with_summary(&summary(&store)))
+    })?;
     let last = history.epochs.last().and_then(|epoch| epoch.validation.as_ref());
     let reached = last.map_or(f64::NAN, |scores| scores.loss);
     let matched = match is_sums {
