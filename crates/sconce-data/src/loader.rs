@@ -15,6 +15,7 @@ use pool::Pool;
 pub use pool::Workers;
 use std::sync::Arc;
 use std::thread::Scope;
+use std::time::Duration;
 
 /// Options of [`Loader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +158,7 @@ impl<D: Dataset, C: Collate> Loader<D, C> {
             epoch,
             next: first_batch,
             pool: None,
+            waited: Duration::ZERO,
         }
     }
 
@@ -224,12 +226,20 @@ pub struct Epoch<'a, D, C: Collate = Stack> {
     /// One past the last batch; less after an error.
     end: usize,
     pool: Option<Pool<C::Batch>>,
+    waited: Duration,
 }
 
 impl<D, C: Collate> Epoch<'_, D, C> {
     /// The batch that comes next, from 0: where [`Loader::epoch_from`] goes on.
     pub fn next_batch(&self) -> usize {
         self.next
+    }
+
+    /// How long the iterator has waited until now for batches that its workers hadn't loaded yet; without workers it never
+    /// waits, but loads. What counts against the whole of an epoch is a sign that more workers, or less work a sample, would
+    /// make it shorter.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The indices of the samples in each of the epoch's batches, also those before the first.
@@ -246,7 +256,7 @@ impl<D: Dataset, C: Collate> Iterator for Epoch<'_, D, C> {
             return None;
         }
         let loaded = match &self.pool {
-            Some(pool) => pool.next()?,
+            Some(pool) => pool.next(&mut self.waited)?,
             None => self.loader.load(&self.batches, self.epoch, self.next),
         };
         match loaded {

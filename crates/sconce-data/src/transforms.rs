@@ -14,6 +14,7 @@ mod rectangle;
 mod resize;
 mod rotate;
 mod size;
+mod window;
 
 pub use crop::{RandomCrop, RandomCropConfig, center_crop, crop};
 pub use erase::{Erased, RandomErasing, RandomErasingConfig};

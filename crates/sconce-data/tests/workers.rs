@@ -15,6 +15,7 @@ use sconce_data::{
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 const THREADS: [usize; 4] = [0, 1, 2, 5];
 
@@ -282,6 +283,62 @@ fn two_workers_load_side_by_side() {
             .collect()
     });
     assert_eq!(both, [[0], [1]]);
+}
+
+/// The third sample is there only when somebody opens the gate.
+#[derive(Default)]
+struct Gate {
+    asked: Mutex<usize>,
+    changed: Condvar,
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Dataset for Gate {
+    fn len(&self) -> usize {
+        3
+    }
+
+    fn get(&self, index: usize) -> Result<Sample> {
+        *self.asked.lock().unwrap() += 1;
+        self.changed.notify_all();
+        if index == 2 {
+            let open = self.open.lock().unwrap();
+            let _open = self.opened.wait_while(open, |open| !*open).unwrap();
+        }
+        let x = Tensor::new(index as u32, &Device::Cpu)?;
+        Ok((x.clone(), x))
+    }
+}
+
+#[test]
+fn only_batches_that_are_not_loaded_yet_are_waited_for() {
+    let set = Gate::default();
+    let loader = Loader::new(&set, &LoaderConfig::new(1)).unwrap();
+    let workers = Workers {
+        threads: 1,
+        prefetch: 3,
+    };
+    thread::scope(|scope| {
+        let mut epoch = loader.epoch_on(scope, &workers, 0, 0);
+        // The one worker asks for the third when it is done with the first two.
+        let asked = set.asked.lock().unwrap();
+        drop(set.changed.wait_while(asked, |asked| *asked < 3).unwrap());
+        assert_eq!(epoch.by_ref().take(2).map(values).count(), 2);
+        assert_eq!(epoch.waited(), Duration::ZERO);
+        scope.spawn(|| {
+            // The other thread waits long before.
+            thread::sleep(Duration::from_millis(300));
+            *set.open.lock().unwrap() = true;
+            set.opened.notify_all();
+        });
+        assert_eq!(values(epoch.next().unwrap()), [2]);
+        let waited = epoch.waited();
+        assert!(waited > Duration::ZERO);
+        assert!(epoch.next().is_none());
+        assert_eq!(epoch.waited(), waited);
+    });
+    assert_eq!(loader.epoch(0).waited(), Duration::ZERO);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
+use std::time::{Duration, Instant};
 
 /// How an epoch is loaded ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +128,10 @@ impl<B: Send> Pool<B> {
         (threads > 0).then_some(Self(shared))
     }
 
-    /// Waits for the next batch; `None` at the end.
-    pub(super) fn next(&self) -> Option<Loaded<B>> {
+    /// Waits for the next batch, and adds to `waited` how long if it wasn't loaded yet; `None` at the end.
+    pub(super) fn next(&self, waited: &mut Duration) -> Option<Loaded<B>> {
         let mut state = self.0.lock();
+        let mut since = None;
         loop {
             let next = state.taken;
             if next >= state.end {
@@ -138,11 +140,13 @@ impl<B: Send> Pool<B> {
             if let Some(loaded) = state.batches.remove(&next) {
                 state.taken += 1;
                 drop(state);
+                *waited += since.as_ref().map_or(Duration::ZERO, Instant::elapsed);
                 self.0.room.notify_one();
                 return Some(loaded);
             }
-            let waited = self.0.ready.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
+            since.get_or_insert_with(Instant::now);
+            let woken = self.0.ready.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

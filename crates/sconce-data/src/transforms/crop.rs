@@ -1,9 +1,10 @@
 //! Cutting images out of larger ones.
 
 use super::draw::below;
-use super::size::{check_fill, check_side, height_and_width};
+use super::size::{check_side, height_and_width};
+use super::window::{Span, window};
 use crate::{Error, Result};
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use sconce_core::Generator;
 
 /// Cuts the middle out of images; where they are smaller than what is asked for, zeros are put around them.
@@ -31,17 +32,14 @@ pub fn center_crop(images: &Tensor, height: usize, width: usize) -> Result<Tenso
     check_side("height", height)?;
     check_side("width", width)?;
     let [old_height, old_width] = height_and_width(images)?;
-    let (top, above, below) = middle(old_height, height);
-    let (left, before, after) = middle(old_width, width);
-    let padded = pad(images, &[before, above, after, below], 0.)?;
-    crop(&padded, top, left, height, width)
+    window(images, middle(old_height, height), middle(old_width, width), 0.)
 }
 
-/// Where the middle begins, and how much has to be put before and after to have enough.
-fn middle(old: usize, new: usize) -> (usize, usize, usize) {
+/// The middle, or what has the images in its middle.
+fn middle(old: usize, new: usize) -> Span {
     match new.checked_sub(old) {
-        Some(missing) => (0, missing / 2, missing - missing / 2),
-        None => (((old - new) as f64 / 2.).round_ties_even() as usize, 0, 0),
+        Some(missing) => Span::new(0, new, missing / 2, old),
+        None => Span::new(((old - new) as f64 / 2.).round_ties_even() as usize, new, 0, old),
     }
 }
 
@@ -68,30 +66,11 @@ pub fn crop(images: &Tensor, top: usize, left: usize, height: usize, width: usiz
         let expected = format!("within the images' {old_height}×{old_width}");
         return Err(Error::config("crop", value, expected));
     }
-    let rows = images.narrow(D::Minus2, top, height)?;
-    Ok(rows.narrow(D::Minus1, left, width)?.contiguous()?)
-}
-
-/// Puts a value around images: left, top, right, bottom.
-pub(super) fn pad(images: &Tensor, padding: &[usize; 4], fill: f64) -> Result<Tensor> {
-    check_fill(fill, images.dtype())?;
-    let &[left, top, right, bottom] = padding;
-    let mut padded = images.clone();
-    for (axis, before, after) in [(images.rank() - 2, top, bottom), (images.rank() - 1, left, right)] {
-        let dims = padded.dims().to_vec();
-        let side = |len: usize| {
-            let dims: Vec<usize> = dims
-                .iter()
-                .enumerate()
-                .map(|(i, &d)| if i == axis { len } else { d })
-                .collect();
-            Tensor::full(fill, dims, images.device())?.to_dtype(images.dtype())
-        };
-        if before > 0 || after > 0 {
-            padded = Tensor::cat(&[&side(before)?, &padded, &side(after)?], axis)?;
-        }
-    }
-    Ok(padded)
+    let (rows, columns) = (
+        Span::new(top, height, 0, old_height),
+        Span::new(left, width, 0, old_width),
+    );
+    window(images, rows, columns, 0.)
 }
 
 /// Options of [`RandomCrop`].
@@ -179,10 +158,10 @@ impl RandomCrop {
             let expected = format!("at least {}×{}", cfg.height, cfg.width);
             return Err(Error::config("images", value, expected));
         }
-        let padded = pad(images, &[left, top, right, bottom], cfg.fill)?;
         let row = below(generator, padded_height - cfg.height + 1);
         let column = below(generator, padded_width - cfg.width + 1);
-        crop(&padded, row, column, cfg.height, cfg.width)
+        let rows = Span::new(row, cfg.height, top, height);
+        window(images, rows, Span::new(column, cfg.width, left, width), cfg.fill)
     }
 }
 

@@ -3,9 +3,10 @@
 //! LeNet-5 on 6 400 pictures in batches of 64. Both loops take turns, an epoch each, and the ratio is the median over the
 //! rounds; so do the epochs whose pictures two workers augment. Then fifty epochs with checkpoints tell whether memory grows.
 
-use sconce::candle_core::{DType, Device, IndexOp, Module, Tensor};
+use sconce::candle_core::{DType, Device, Module, Tensor};
 use sconce::cnn::{LeNet, LeNetConfig};
 use sconce::core::{Generator, ParamStore, backward};
+use sconce::data::transforms::{RandomCrop, RandomCropConfig};
 use sconce::data::{Dataset, Loader, LoaderConfig, TensorDataset, Workers};
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::optim::{Optimize, Sgd, SgdConfig};
@@ -117,18 +118,11 @@ fn ours(data: &TensorDataset, cfg: &FitConfig<'_>) -> Result<Duration> {
 
 /// The part of an epoch in which the training thread waits for two workers that shift each picture at random.
 fn waited(data: &TensorDataset) -> Result<f64> {
-    let augmented = Dataset::augment(data, 0, |x, label, random| {
-        let mut shift = [0.; 2];
-        random.fill_uniform(&mut shift, 0., 5.);
-        let [down, right] = shift.map(|shift| shift as usize);
-        let padded = x.pad_with_zeros(1, 2, 2)?.pad_with_zeros(2, 2, 2)?;
-        Ok((
-            padded
-                .i((.., down..down + SIDE, right..right + SIDE))?
-                .contiguous()?,
-            label,
-        ))
-    });
+    let crop = RandomCrop::new(&RandomCropConfig {
+        padding: [2; 4],
+        ..RandomCropConfig::new(SIDE, SIDE)
+    })?;
+    let augmented = Dataset::augment(data, 0, |x, label, random| Ok((crop.apply(&x, random)?, label)));
     let (store, net, mut sgd) = lenet()?;
     let loader = Loader::new(
         augmented,
@@ -138,19 +132,18 @@ fn waited(data: &TensorDataset) -> Result<f64> {
         },
     )?;
     std::thread::scope(|scope| {
-        let (start, mut waited) = (Instant::now(), Duration::ZERO);
+        let start = Instant::now();
         let mut batches = loader.epoch_on(scope, &Workers::new(2), 0, 0);
         // The first batch is waited for by everybody.
         let mut next = batches.next();
+        let first = batches.waited();
         while let Some(batch) = next {
             let (x, labels) = batch?;
             let loss = cross_entropy(&net.forward(&x)?, &labels, Reduction::Mean)?;
             sgd.step(&backward(&loss, &store)?)?;
-            let asked = Instant::now();
             next = batches.next();
-            waited += asked.elapsed();
         }
-        Ok(waited.as_secs_f64() / start.elapsed().as_secs_f64())
+        Ok((batches.waited() - first).as_secs_f64() / start.elapsed().as_secs_f64())
     })
 }
 
