@@ -4,7 +4,7 @@ mod name_glob;
 mod selection;
 mod store;
 
-use crate::{Init, Result, graph, is_grad_enabled, random};
+use crate::{Error, Init, Result, graph, is_grad_enabled, random};
 use candle_core::{DType, Shape, Tensor, TensorId, Var};
 use candle_nn::{VarBuilder, VarMap};
 pub use name_glob::NameGlob;
@@ -22,6 +22,21 @@ pub trait Parameters {
 
     /// Parameters, frozen ones too, and buffers: all that a model file holds, in a fixed order.
     fn named_tensors(&self) -> Vec<(String, Var)>;
+
+    /// The names of parameters that aren't trained now and may be later, in a fixed order. There are none where nothing can be
+    /// frozen.
+    fn frozen_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Freezes the parameter of this name, or has it trained again.
+    ///
+    /// # Errors
+    /// There is none of this name, or nothing can be frozen here.
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<()> {
+        let _ = frozen;
+        Err(Error::UnknownName(name.to_string()))
+    }
 
     /// Those whose name matches a [`NameGlob`], for a rule that isn't for all of them; see [`Gradients::only`](crate::Gradients::only).
     ///
@@ -53,6 +68,14 @@ impl Parameters for ParamStore {
 
     fn named_tensors(&self) -> Vec<(String, Var)> {
         self.all()
+    }
+
+    fn frozen_names(&self) -> Vec<String> {
+        self.frozen()
+    }
+
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<()> {
+        self.freeze_one(name, frozen)
     }
 }
 

@@ -169,6 +169,10 @@ impl Minimize for Lbfgs {
         }
     }
 
+    fn name(&self) -> &str {
+        NAME
+    }
+
     fn learning_rate(&self) -> f64 {
         self.cfg.lr
     }

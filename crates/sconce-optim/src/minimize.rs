@@ -31,6 +31,11 @@ pub trait Minimize {
     /// Those of `closure`; a gradient that doesn't fit its parameter. Then the parameters are what they were before.
     fn step(&mut self, closure: &mut dyn FnMut() -> Result<(f64, Gradients)>) -> Result<f64>;
 
+    /// The rule's name, as in `Lbfgs`: a checkpoint of another is refused.
+    fn name(&self) -> &str {
+        "optimiser"
+    }
+
     /// The factor on each step.
     fn learning_rate(&self) -> f64;
 

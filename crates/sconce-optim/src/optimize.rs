@@ -28,6 +28,11 @@ pub trait Optimize {
     /// parameter, since holding all new values until the end would double the memory.
     fn step(&mut self, gradients: &Gradients) -> Result<()>;
 
+    /// The rule's name, as in `Adam`: a checkpoint of another is refused.
+    fn name(&self) -> &str {
+        "optimiser"
+    }
+
     /// The factor on each step, for each group of parameters, in the order in which the groups were added.
     fn learning_rates(&self) -> Vec<f64>;
 
@@ -88,6 +93,10 @@ pub trait Optimize {
 impl<O: Optimize + ?Sized> Optimize for Box<O> {
     fn step(&mut self, gradients: &Gradients) -> Result<()> {
         (**self).step(gradients)
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
     }
 
     fn learning_rates(&self) -> Vec<f64> {

@@ -86,6 +86,10 @@ impl<O: Optimize> Optimize for ProximalL1<O> {
         Ok(())
     }
 
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
     fn learning_rates(&self) -> Vec<f64> {
         self.rule.learning_rates()
     }

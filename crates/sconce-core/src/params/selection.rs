@@ -1,7 +1,7 @@
 //! Some of the parameters of a store.
 
 use super::{NameGlob, Parameters};
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::Var;
 
 /// The parameters whose name matches a glob, or the others: what [`Parameters::only`] and [`Parameters::except`] give.
@@ -43,8 +43,12 @@ impl<'a, P: Parameters + ?Sized> Selection<'a, P> {
     }
 
     fn choose(&self, mut all: Vec<(String, Var)>) -> Vec<(String, Var)> {
-        all.retain(|(name, _)| self.glob.matches(name) == self.matching);
+        all.retain(|(name, _)| self.has(name));
         all
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.glob.matches(name) == self.matching
     }
 }
 
@@ -55,5 +59,18 @@ impl<P: Parameters + ?Sized> Parameters for Selection<'_, P> {
 
     fn named_tensors(&self) -> Vec<(String, Var)> {
         self.choose(self.parameters.named_tensors())
+    }
+
+    fn frozen_names(&self) -> Vec<String> {
+        let mut names = self.parameters.frozen_names();
+        names.retain(|name| self.has(name));
+        names
+    }
+
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<()> {
+        match self.has(name) {
+            true => self.parameters.set_frozen(name, frozen),
+            false => Err(Error::UnknownName(name.to_string())),
+        }
     }
 }

@@ -121,7 +121,7 @@ impl ParamStore {
     /// # Errors
     /// The pattern is malformed or matches no parameter.
     pub fn freeze(&self, glob: &str) -> Result<usize> {
-        self.set_frozen(glob, true)
+        self.freeze_all(glob, true)
     }
 
     /// Undoes [`freeze`](Self::freeze).
@@ -129,7 +129,7 @@ impl ParamStore {
     /// # Errors
     /// The pattern is malformed or matches no parameter.
     pub fn unfreeze(&self, glob: &str) -> Result<usize> {
-        self.set_frozen(glob, false)
+        self.freeze_all(glob, false)
     }
 
     /// The number of values in parameters, frozen ones included.
@@ -213,7 +213,26 @@ impl ParamStore {
         self.lock().list.iter().map(Entry::named).collect()
     }
 
-    fn set_frozen(&self, glob: &str, frozen: bool) -> Result<usize> {
+    pub(super) fn frozen(&self) -> Vec<String> {
+        let entries = self.lock();
+        let frozen = entries
+            .list
+            .iter()
+            .filter(|entry| !entry.is_buffer && entry.is_frozen());
+        frozen.map(|entry| entry.name.clone()).collect()
+    }
+
+    pub(super) fn freeze_one(&self, name: &str, frozen: bool) -> Result<()> {
+        let entries = self.lock();
+        let entry = entries.index.get(name).and_then(|&i| entries.list.get(i));
+        match entry.filter(|entry| !entry.is_buffer) {
+            Some(entry) => entry.frozen.store(frozen, Ordering::Relaxed),
+            None => return Err(Error::UnknownName(name.to_string())),
+        }
+        Ok(())
+    }
+
+    fn freeze_all(&self, glob: &str, frozen: bool) -> Result<usize> {
         let glob = NameGlob::new(glob)?;
         let entries = self.lock();
         let hits = entries

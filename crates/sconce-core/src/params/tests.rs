@@ -69,6 +69,37 @@ fn frozen_parameters_are_read_detached_and_left_out() {
 }
 
 #[test]
+fn what_is_frozen_can_be_read_and_put_back() {
+    let store = fresh();
+    let vb = store.builder();
+    for name in ["body.w", "body.b", "head.w"] {
+        param(&vb, 2, name, &NORMAL).unwrap();
+    }
+    buffer(&vb, 1, "head.mean", &NORMAL, DType::F32).unwrap();
+    assert!(store.frozen_names().is_empty());
+    store.freeze("body.*").unwrap();
+    assert_eq!(store.frozen_names(), ["body.w", "body.b"]);
+    store.set_frozen("body.b", false).unwrap();
+    store.set_frozen("head.w", true).unwrap();
+    assert_eq!(store.frozen_names(), ["body.w", "head.w"]);
+    assert_eq!(store.num_trainable(), 2);
+    for other in ["head.mean", "nothing"] {
+        assert!(matches!(
+            store.set_frozen(other, true),
+            Err(Error::UnknownName(_))
+        ));
+    }
+
+    let head = store.only("head.*").unwrap();
+    assert_eq!(head.frozen_names(), ["head.w"]);
+    assert!(head.set_frozen("body.w", false).is_err());
+    head.set_frozen("head.w", false).unwrap();
+    assert_eq!(store.frozen_names(), ["body.w"]);
+    let map = candle_nn::VarMap::new();
+    assert!(map.frozen_names().is_empty() && map.set_frozen("w", true).is_err());
+}
+
+#[test]
 fn a_frozen_parameter_of_a_candle_layer_is_left_out_too() {
     let store = fresh();
     let layer = candle_nn::linear(3, 2, store.builder().pp("fc")).unwrap();

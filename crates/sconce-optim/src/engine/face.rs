@@ -85,6 +85,10 @@ macro_rules! optimizer {
                 self.0.step(gradients)
             }
 
+            fn name(&self) -> &str {
+                <$config as $crate::engine::Rule>::NAME
+            }
+
             fn learning_rates(&self) -> Vec<f64> {
                 use $crate::engine::Rule;
                 self.0.rules().iter().map(Rule::learning_rate).collect()
