@@ -6,11 +6,12 @@ mod folder;
 #[cfg(test)]
 mod tests;
 
-use crate::Watched;
+use crate::{Result, Watched};
 pub(crate) use content::{Content, Counts, Number, Recipe};
-pub(crate) use file::Parts;
+pub(crate) use file::{MODEL, Parts, fitting, other, set};
 pub(crate) use folder::Folder;
-use std::path::PathBuf;
+use sconce_core::Parameters;
+use std::path::{Path, PathBuf};
 
 /// Where, when and how many checkpoints [`Trainer::fit`](crate::Trainer::fit) writes.
 ///
@@ -80,4 +81,45 @@ impl CheckpointConfig {
             signals: true,
         }
     }
+}
+
+/// Reads a checkpoint's parameters and buffers into a store that the same layers have been built on, to use the model without its
+/// run. In `best.safetensors` they are those that were judged, which are the averages where the trainer has any.
+///
+/// The whole file is checked before the first value is written, so an error leaves the store as it was.
+///
+/// # Errors
+/// The file can't be read, is damaged or of another version; it lacks a name of the store, has another one, or another shape or
+/// type.
+///
+/// # Example
+/// ```
+/// use sconce_core::candle_core::{DType, Device, Tensor};
+/// use sconce_core::{Init, ParamStore, param};
+/// use sconce_data::TensorDataset;
+/// use sconce_optim::{Adam, AdamConfig};
+/// use sconce_train::{CheckpointConfig, FitConfig, Trainer, Watched, load_model};
+/// let x = Tensor::ones((8, 1), DType::F32, &Device::Cpu)?;
+/// let data = TensorDataset::new(&x, &x)?;
+/// let store = ParamStore::new(DType::F32, &Device::Cpu);
+/// let w = param(&store.builder(), (1, 1), "w", &Init::Const(0.))?;
+/// let adam = Adam::new(&AdamConfig::default(), &store)?;
+/// let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
+/// let mut trainer = Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, Box::new(adam), loss);
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let folder = folder.path();
+/// let checkpoints = CheckpointConfig { best: Some(Watched::TrainLoss), ..CheckpointConfig::new(folder) };
+/// trainer.fit(&data, &FitConfig { checkpoints: Some(checkpoints), ..FitConfig::new(3, 4) })?;
+///
+/// let other = ParamStore::new(DType::F32, &Device::Cpu);
+/// let v = param(&other.builder(), (1, 1), "w", &Init::Const(0.))?;
+/// load_model(folder.join("best.safetensors"), &other)?;
+/// assert_eq!(v.value().to_vec2::<f32>()?, w.value().to_vec2::<f32>()?);
+/// # Ok::<(), sconce_train::Error>(())
+/// ```
+pub fn load_model(path: impl AsRef<Path>, store: &(impl Parameters + ?Sized)) -> Result<()> {
+    let path = path.as_ref();
+    let (mut parts, text) = file::read(path)?;
+    Content::parse(path, &text)?;
+    file::set(&file::fitting(path, &parts.take(file::MODEL), store)?)
 }

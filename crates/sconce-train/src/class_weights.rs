@@ -1,7 +1,8 @@
 //! Weights that make rare classes count as much as frequent ones.
 
 use crate::Result;
-use candle_core::{DType, Tensor};
+use crate::metric::whole_numbers;
+use candle_core::Tensor;
 use sconce_core::Error;
 
 /// w_c = n / (k·n_c) for each of k classes, of which n_c of n labels are: with these weights every class has the same share in a
@@ -11,7 +12,7 @@ use sconce_core::Error;
 /// labels `[samples]`, whole numbers below `classes`
 ///
 /// # Errors
-/// Another shape; a label out of range; a class without labels.
+/// Another shape; labels that aren't whole numbers; a label out of range; a class without labels.
 ///
 /// # Source
 /// scikit-learn's `compute_class_weight("balanced")`
@@ -28,7 +29,7 @@ pub fn balanced_class_weights(labels: &Tensor, classes: usize) -> Result<Vec<f64
     if labels.rank() != 1 {
         return Err(Error::shape(NAME, "labels", "[samples]", labels.dims()).into());
     }
-    let labels = labels.to_dtype(DType::I64)?.to_vec1::<i64>()?;
+    let labels = whole_numbers(NAME, "labels", labels)?;
     let mut counts = vec![0usize; classes];
     for (i, &label) in labels.iter().enumerate() {
         let count = usize::try_from(label)
@@ -70,6 +71,10 @@ mod tests {
             (
                 labels(&[0, 1]).reshape((2, 1)).unwrap(),
                 "labels has shape [2, 1], expected [samples]",
+            ),
+            (
+                labels(&[0, 1]).to_dtype(candle_core::DType::F64).unwrap(),
+                "labels has dtype F64, expected one of whole numbers",
             ),
         ] {
             let error = balanced_class_weights(&labels, 2).unwrap_err().to_string();

@@ -11,7 +11,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The loss became infinite or NaN.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for the cause in the data"
+        "the loss{} is {loss} in epoch {epoch}, step {step}{}: lower the learning rate, or look for the cause in the data",
+        turn.map_or_else(String::new, |turn| format!(" of turn {turn}")),
+        if names.is_empty() { String::new() } else { format!("; so are values of {}", names.join(", ")) }
     )]
     NotFinite {
         /// The loss.
@@ -20,6 +22,10 @@ pub enum Error {
         epoch: usize,
         /// The batch within the epoch, from 1.
         step: usize,
+        /// Whose loss it is, if it isn't the trainer's own.
+        turn: Option<&'static str>,
+        /// The parameters that hold such values before the step, where they were looked at: on the CPU.
+        names: Vec<String>,
     },
     /// Gradients became infinite or NaN.
     #[error(
@@ -77,6 +83,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of a turn.
+    pub(crate) fn of_turn(mut self, name: &'static str) -> Self {
+        if let Self::NotFinite { turn, .. } = &mut self {
+            *turn = Some(name);
+        }
+        self
+    }
+
     pub(crate) fn checkpoint(path: &Path, problem: impl std::fmt::Display) -> Self {
         Self::Checkpoint {
             path: path.display().to_string(),

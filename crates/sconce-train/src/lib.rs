@@ -50,7 +50,7 @@ mod tensorboard;
 mod trainer;
 
 pub use callback::Callback;
-pub use checkpoint::CheckpointConfig;
+pub use checkpoint::{CheckpointConfig, load_model};
 pub use class_weights::balanced_class_weights;
 pub use early_stopping::{EarlyStopping, EarlyStoppingConfig, Watched};
 pub use error::{Error, Result};

@@ -29,6 +29,7 @@ pub use class_counts::{Average, ClassScoreConfig, Decision};
 pub use confusion_matrix::{ConfusionMatrix, ConfusionMatrixConfig};
 pub use differences::{Mae, Mse, Rmse};
 pub use f1::F1;
+pub(crate) use inputs::whole_numbers;
 pub use mean_iou::MeanIou;
 pub use perplexity::Perplexity;
 pub use precision::Precision;

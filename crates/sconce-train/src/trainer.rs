@@ -1,5 +1,6 @@
 //! The training loop.
 
+mod checks;
 mod config;
 mod descent;
 mod evaluate;
@@ -407,6 +408,7 @@ impl<'a> Trainer<'a> {
             return Err(Error::Empty { set: "validation" });
         }
         self.expect_figures(cfg, validation.is_some())?;
+        self.expect_own_names()?;
         self.expect_weights(data.len())?;
         let loader = training_loader(train, cfg)?;
         let steps = (cfg.steps_per_epoch).unwrap_or(loader.num_batches().div_ceil(cfg.accumulate));
@@ -414,7 +416,9 @@ impl<'a> Trainer<'a> {
         for callback in &mut self.callbacks {
             callback.on_fit_start()?;
         }
-        let result = Run::begin(self, cfg, &loader, &report).and_then(|run| run.finish(validation));
+        // What didn't begin, such as for a checkpoint of another run, has no end.
+        let run = Run::begin(self, cfg, &loader, (&report, steps))?;
+        let result = run.finish(validation);
         // The end is the end, also of a run that failed.
         let ends: Vec<Result<()>> = self
             .callbacks
@@ -424,48 +428,6 @@ impl<'a> Trainer<'a> {
         let history = result?;
         ends.into_iter().collect::<Result<()>>()?;
         Ok(history)
-    }
-
-    /// An error if gradients are to be gathered or clipped that the optimiser doesn't show.
-    fn expect_plain_steps(&self, cfg: &FitConfig<'_>) -> Result<()> {
-        let (field, got) = match (&self.descent.optimizer, cfg) {
-            (Rule::Evaluates(_), FitConfig { accumulate: 2.., .. }) => {
-                ("accumulate", cfg.accumulate.to_string())
-            }
-            (Rule::Evaluates(_), FitConfig { clip: Some(clip), .. }) => ("clip", format!("{clip:?}")),
-            _ => return Ok(()),
-        };
-        let expected = "none of it, for an optimiser that evaluates the loss itself";
-        Err(sconce_core::Error::config("FitConfig", field, got, expected).into())
-    }
-
-    /// An error if something watches validations and there are none.
-    fn expect_figures(&self, cfg: &FitConfig<'_>, validated: bool) -> Result<()> {
-        let best = cfg.checkpoints.as_ref().and_then(|checkpoints| checkpoints.best);
-        let mut watched = self
-            .callbacks
-            .iter()
-            .filter_map(|callback| callback.watches())
-            .chain(best);
-        let missing = watched.find(|watched| watched.is_validated() && !validated);
-        match missing {
-            Some(watched) => Err(Error::Watched {
-                what: watched.to_string(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// An error unless each sample has its weight, if any has.
-    fn expect_weights(&self, samples: usize) -> Result<()> {
-        match &self.objective {
-            Objective::Weighted(_, weights) if weights.len() != samples => {
-                let expected = format!("one for each of the {samples} samples");
-                let got = format!("{} numbers", weights.len());
-                Err(sconce_core::Error::config("Trainer", "sample_weights", got, expected).into())
-            }
-            _ => Ok(()),
-        }
     }
 
     fn device(&self) -> Device {

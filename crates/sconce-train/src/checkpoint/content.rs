@@ -1,12 +1,13 @@
 //! What a checkpoint holds beside tensors.
 
-use crate::{EpochRecord, Error, Result};
+use super::file::Unusable;
+use crate::{EpochRecord, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Of the format; another one is refused.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What a checkpoint holds beside tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub(crate) struct Content {
     version: u32,
     pub(crate) counts: Counts,
     pub(crate) recipe: Recipe,
+    /// Of the trainer's own parameters and of each turn's, the names of those that aren't trained.
+    pub(crate) frozen: BTreeMap<String, Vec<String>>,
     /// Of each generator, seed and position.
     pub(crate) generators: BTreeMap<String, (u64, u64)>,
     /// Sum, samples and steps of the epoch that is under way: the trainer's, then each turn's.
@@ -55,6 +58,10 @@ pub(crate) struct Recipe {
     pub(crate) accumulate: usize,
     pub(crate) steps_per_epoch: Option<usize>,
     pub(crate) train_metrics: bool,
+    /// Names of the rules: the trainer's, then each turn's.
+    pub(crate) optimizers: Vec<String>,
+    /// Names of what changes the learning rate.
+    pub(crate) schedules: Vec<String>,
 }
 
 /// A number to the bit; JSON has no words for NaN and the infinities.
@@ -80,6 +87,7 @@ impl Content {
             version: VERSION,
             counts,
             recipe,
+            frozen: BTreeMap::new(),
             generators: BTreeMap::new(),
             losses: Vec::new(),
             learning_rate: Number(f64::NAN),
@@ -95,21 +103,21 @@ impl Content {
         serde_json::to_string(self).map_err(|error| candle_core::Error::wrap(error).into())
     }
 
-    pub(super) fn parse(path: &Path, text: &str) -> Result<Self> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, Unusable> {
         /// What every version has.
         #[derive(Deserialize)]
         struct Any {
             version: u32,
         }
-        let damaged = |error| Error::checkpoint(path, format!("damaged: {error}"));
+        let damaged = |error| Unusable::damaged(path, error);
         let Any { version } = serde_json::from_str(text).map_err(damaged)?;
         if version != VERSION {
             let problem = format!("of format {version}, and this program reads {VERSION}");
-            return Err(Error::checkpoint(path, problem));
+            return Err(Unusable::other(path, problem));
         }
         let content: Self = serde_json::from_str(text).map_err(damaged)?;
         match content.contradiction() {
-            Some(problem) => Err(Error::checkpoint(path, format!("damaged: {problem}"))),
+            Some(problem) => Err(Unusable::damaged(path, problem)),
             None => Ok(content),
         }
     }

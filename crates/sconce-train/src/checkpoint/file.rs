@@ -1,17 +1,19 @@
 //! One file: named tensors and a text, with a checksum over all of them.
 
 use crate::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, Var};
 use safetensors::View;
+use sconce_core::Parameters;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 
 /// The only key of the file's metadata, since several come in random order.
 const KEY: &str = "sconce";
-/// How names begin of a model's tensors, which are what they are.
-const MODEL: &str = "model/";
+/// The part of a model's tensors.
+pub(crate) const MODEL: &str = "model";
 
 /// Tensors by name, each below the part of the run that it belongs to: `model/fc.weight`.
 #[derive(Debug, Default)]
@@ -75,15 +77,47 @@ pub(super) fn write(path: &Path, parts: &Parts, content: &str) -> Result<()> {
     Ok(sconce_core::io::save_tensors(path, tensors, Some((KEY, &text)))?)
 }
 
+/// Why a file isn't a checkpoint to go on from.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// It was written, and has changed since: the one before it may serve.
+    Damaged(Error),
+    /// It can't be read, or is none of this program's.
+    Other(Error),
+}
+
+impl Unusable {
+    pub(super) fn damaged(path: &Path, what: impl Display) -> Self {
+        Self::Damaged(Error::checkpoint(path, format!("damaged: {what}")))
+    }
+
+    pub(super) fn other(path: &Path, what: impl Display) -> Self {
+        Self::Other(Error::checkpoint(path, what))
+    }
+}
+
+impl From<Unusable> for Error {
+    fn from(unusable: Unusable) -> Self {
+        let (Unusable::Damaged(error) | Unusable::Other(error)) = unusable;
+        error
+    }
+}
+
 /// What [`write`] put there, if nothing of it has changed since.
-pub(super) fn read(path: &Path) -> Result<(Parts, String)> {
-    let bytes = std::fs::read(path).map_err(|error| Error::checkpoint(path, error))?;
-    let damaged = |what: &str| Error::checkpoint(path, format!("damaged: {what}"));
+pub(super) fn read(path: &Path) -> Result<(Parts, String), Unusable> {
+    let bytes = std::fs::read(path).map_err(|error| Unusable::other(path, error))?;
+    let damaged = |what: &str| Unusable::damaged(path, what);
     let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
     let (_, header) =
         safetensors::SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error.to_string()))?;
     let text = header.metadata().as_ref().and_then(|all| all.get(KEY));
-    let text = text.ok_or_else(|| Error::checkpoint(path, "no checkpoint, but another safetensors file"))?;
+    let text = text.ok_or_else(|| {
+        // Or the one bit that says so is wrong.
+        Unusable::Damaged(Error::checkpoint(
+            path,
+            "no checkpoint, but another safetensors file",
+        ))
+    })?;
     let sealed: Sealed<'_> = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
     let views: BTreeMap<String, safetensors::tensor::TensorView<'_>> = file.tensors().into_iter().collect();
     let seen = views.iter().map(|(name, view)| {
@@ -94,14 +128,67 @@ pub(super) fn read(path: &Path) -> Result<(Parts, String)> {
         return Err(damaged("its checksum isn't that of its contents"));
     }
     // Of the very bytes that were checked.
-    let mut parts = Parts(sconce_core::io::tensors_of(path, &bytes)?);
+    let tensors = sconce_core::io::tensors_of(path, &bytes);
+    let mut parts = Parts(tensors.map_err(|error| Unusable::Other(error.into()))?);
     for (name, tensor) in &mut parts.0 {
         // candle 0.11.1 never comes back from making F64 of F8E4M3, as is done with states; F32 holds the same values.
-        if tensor.dtype() == DType::F8E4M3 && !name.starts_with(MODEL) {
-            *tensor = tensor.to_dtype(DType::F32)?;
+        // A model's are what they are.
+        let of_model = name.split_once('/').is_some_and(|(part, _)| part == MODEL);
+        if tensor.dtype() == DType::F8E4M3 && !of_model {
+            let wider = tensor.to_dtype(DType::F32);
+            *tensor = wider.map_err(|error| Unusable::Other(error.into()))?;
         }
     }
     Ok((parts, sealed.content.into_owned()))
+}
+
+/// Each tensor of a store with its value in the file, which must have all of them and no others.
+pub(crate) fn fitting(
+    path: &Path,
+    saved: &[(String, Tensor)],
+    parameters: &(impl Parameters + ?Sized),
+) -> Result<Vec<(Var, Tensor)>> {
+    let all = parameters.named_tensors();
+    if let Some((name, _)) = saved
+        .iter()
+        .find(|(name, _)| !all.iter().any(|(own, _)| own == name))
+    {
+        return Err(Error::checkpoint(path, other("has", name)));
+    }
+    let mut updates = Vec::new();
+    for (name, var) in all {
+        let Some((_, value)) = saved.iter().find(|(saved, _)| *saved == name) else {
+            return Err(Error::checkpoint(path, other("lacks", &name)));
+        };
+        if value.dims() != var.dims() || value.dtype() != var.dtype() {
+            let kind = |tensor: &Tensor| format!("{:?} {:?}", tensor.dtype(), tensor.dims());
+            let problem = format!(
+                "is of another run: its {name} is {}, and this model's {}",
+                kind(value),
+                kind(&var)
+            );
+            return Err(Error::checkpoint(path, problem));
+        }
+        let value = value.to_device(var.device())?;
+        updates.push((var, value));
+    }
+    Ok(updates)
+}
+
+/// Writes the values that [`fitting`] gave.
+pub(crate) fn set(updates: &[(Var, Tensor)]) -> Result<()> {
+    for (var, value) in updates {
+        // candle can't set nothing to nothing.
+        if var.elem_count() > 0 {
+            var.set(value)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a checkpoint whose part isn't this run's.
+pub(crate) fn other(how: &str, part: &str) -> String {
+    format!("is of another run: it {how} {part}")
 }
 
 /// CRC-32 of the text and of each tensor's name, type, shape and bytes, with their lengths.

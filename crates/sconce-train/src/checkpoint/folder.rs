@@ -1,5 +1,6 @@
 //! The folder of a run's checkpoints.
 
+use super::file::Unusable;
 use super::{CheckpointConfig, Content, Parts, file};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -37,29 +38,45 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The newest checkpoint that is whole. `tell` is told of others that aren't.
+    /// The newest checkpoint that is whole. `tell` is told of newer ones that are damaged, which are put aside under another
+    /// name. One that can't be read, or is of another version, is an error: there may be nothing wrong with it.
     pub(crate) fn newest(&self, mut tell: impl FnMut(&str)) -> Result<Option<(PathBuf, Parts, Content)>> {
-        let mut failure = None;
+        let (mut failure, mut damaged) = (None, Vec::new());
         for (_, path) in self.checkpoints()?.into_iter().rev() {
             let read = file::read(&path).and_then(|(parts, text)| Ok((parts, Content::parse(&path, &text)?)));
             match read {
-                Ok((parts, content)) => return Ok(Some((path, parts, content))),
-                Err(error) => {
+                Ok((parts, content)) => {
+                    for path in damaged {
+                        put_aside(path)?;
+                    }
+                    return Ok(Some((path, parts, content)));
+                }
+                Err(Unusable::Damaged(error)) => {
                     tell(&format!("WARNING: {error}; looking for an older one"));
                     failure.get_or_insert(error);
+                    damaged.push(path);
                 }
+                Err(Unusable::Other(error)) => return Err(error),
             }
         }
+        let best = self.path.join(BEST);
         match failure {
             Some(error) => Err(error),
+            // The run would start afresh, and write over it.
+            None if best.exists() => Err(Error::checkpoint(
+                &best,
+                "there from another run, whose other checkpoints are gone: choose another folder",
+            )),
             None => Ok(None),
         }
     }
 
     /// An error if there are checkpoints already.
     pub(crate) fn expect_none(&self) -> Result<()> {
-        match self.checkpoints()?.pop() {
-            Some((_, path)) => Err(Error::checkpoint(
+        let best = Some(self.path.join(BEST)).filter(|best| best.exists());
+        let last = self.checkpoints()?.pop().map(|(_, path)| path);
+        match last.or(best) {
+            Some(path) => Err(Error::checkpoint(
                 &path,
                 "there from another run: resume it, or choose another folder",
             )),
@@ -75,13 +92,10 @@ impl Folder {
             parts,
             &content.text()?,
         )?;
-        // What claims to be newer was damaged, else the run would have gone on from there.
-        let (mut old, newer): (Vec<_>, Vec<_>) = self
-            .checkpoints()?
-            .into_iter()
-            .partition(|(step, _)| *step <= now);
+        let mut old = self.checkpoints()?;
+        old.retain(|(step, _)| *step <= now);
         old.truncate(old.len().saturating_sub(self.keep));
-        for (_, path) in old.into_iter().chain(newer) {
+        for (_, path) in old {
             std::fs::remove_file(&path).map_err(|error| Error::checkpoint(&path, error))?;
         }
         Ok(())
@@ -114,4 +128,11 @@ impl Folder {
         }
         Ok(names)
     }
+}
+
+/// Out of the way of the run's next files, but not gone.
+fn put_aside(path: PathBuf) -> Result<()> {
+    let mut aside = path.clone().into_os_string();
+    aside.push(".damaged");
+    std::fs::rename(&path, aside).map_err(|error| Error::checkpoint(&path, error))
 }

@@ -6,6 +6,7 @@
 )]
 
 use super::*;
+use crate::Error;
 use candle_core::{DType, Device, Tensor};
 
 fn recipe() -> Recipe {
@@ -18,6 +19,8 @@ fn recipe() -> Recipe {
         accumulate: 1,
         steps_per_epoch: None,
         train_metrics: false,
+        optimizers: vec!["Adam".to_string()],
+        schedules: Vec::new(),
     }
 }
 
@@ -122,14 +125,60 @@ fn damage_is_seen() {
             assert_eq!(newest(&folder), (Some(1), 1), "cut at {i}");
         }
     }
-    // The next one is older than the damaged one and stays; that goes.
-    std::fs::write(&path, &whole[..50]).unwrap();
-    std::fs::rename(&path, place.path().join("step-0000000009.safetensors")).unwrap();
+    // What is damaged is kept under another name, in nobody's way.
+    std::fs::write(place.path().join("step-0000000009.safetensors"), &whole[..50]).unwrap();
+    assert_eq!(newest(&folder), (Some(1), 1));
     write(&folder, 3);
+    assert_eq!(newest(&folder), (Some(3), 0));
     assert_eq!(
         names(place.path()),
-        ["step-0000000001.safetensors", "step-0000000003.safetensors"]
+        [
+            "step-0000000001.safetensors",
+            "step-0000000002.safetensors.damaged",
+            "step-0000000003.safetensors",
+            "step-0000000009.safetensors.damaged"
+        ]
     );
+}
+
+/// There may be nothing wrong with what another program wrote, or can't be read just now: nothing older is used, and nothing is
+/// touched.
+#[test]
+fn what_is_not_damaged_is_not_passed_over() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    write(&folder, 1);
+    let later = place.path().join("step-0000000002.safetensors");
+    file::write(&later, &Parts::default(), r#"{"version":99}"#).unwrap();
+    let mut told = 0;
+    let error = folder.newest(|_| told += 1).unwrap_err().to_string();
+    assert!(error.contains("0000000002.safetensors: of format 99"), "{error}");
+    std::fs::remove_file(&later).unwrap();
+    std::fs::create_dir(&later).unwrap();
+    let error = folder.newest(|_| told += 1).unwrap_err().to_string();
+    assert!(error.contains("step-0000000002.safetensors: "), "{error}");
+    assert_eq!(told, 0);
+    assert_eq!(
+        names(place.path()),
+        ["step-0000000001.safetensors", "step-0000000002.safetensors"]
+    );
+}
+
+#[test]
+fn the_best_of_another_run_is_not_written_over() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    let content = Content::new(Counts::default(), recipe(), &[]);
+    folder.write_best(&Parts::default(), &content).unwrap();
+    let error = folder.expect_none().unwrap_err().to_string();
+    assert!(
+        error.contains("best.safetensors: there from another run"),
+        "{error}"
+    );
+    let error = folder.newest(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("whose other checkpoints are gone"), "{error}");
+    write(&folder, 1);
+    assert_eq!(newest(&folder), (Some(1), 0));
 }
 
 #[test]
@@ -163,7 +212,7 @@ fn another_file_and_another_format_are_refused() {
     file::write(&path, &Parts::default(), text).unwrap();
     let error = folder.newest(|_| ()).unwrap_err().to_string();
     assert!(
-        error.contains("of format 99, and this program reads 3"),
+        error.contains("of format 99, and this program reads 4"),
         "{error}"
     );
 }
@@ -194,7 +243,7 @@ fn counts_that_no_run_comes_to_are_refused() {
     ] {
         let changed = text.replacen(was, is, 1);
         assert_ne!(changed, text);
-        let error = Content::parse(path, &changed).unwrap_err().to_string();
+        let error = Error::from(Content::parse(path, &changed).unwrap_err()).to_string();
         assert!(
             error.contains(&format!("x.safetensors: damaged: {problem}")),
             "{error}"

@@ -1,7 +1,7 @@
 //! Accuracy.
 
 use super::{Accumulator, Metric, inputs, state};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 const NAME: &str = "accuracy";
 
@@ -40,9 +40,8 @@ struct Count {
 impl Accumulator for Count {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
         inputs::classes(NAME, output, target)?;
-        let predicted = output.argmax(1)?;
-        let values = |classes: &Tensor| classes.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>();
-        let (predicted, target) = (values(&predicted)?, values(target)?);
+        let target = inputs::whole_numbers(NAME, "target", target)?;
+        let predicted = inputs::whole_numbers(NAME, "output", &output.argmax(1)?)?;
         self.all += target.len() as u64;
         self.right += predicted.iter().zip(&target).filter(|(p, t)| p == t).count() as u64;
         Ok(())
@@ -67,7 +66,7 @@ impl Accumulator for Count {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
     use sconce_core::Error;
 
     #[test]
@@ -93,5 +92,11 @@ mod tests {
             "accuracy: target has shape [3, 1], expected [3], one class for each output"
         );
         assert!(Accuracy.start().update(&target.get(0).unwrap(), &target).is_err());
+        let target = Tensor::new(&[1.9f32, 0.4, 0.], &Device::Cpu).unwrap();
+        let error = Error::from(Accuracy.start().update(&output, &target).unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "accuracy: target has dtype F32, expected one of whole numbers"
+        );
     }
 }

@@ -30,6 +30,23 @@ pub(super) fn same_shape(metric: &str, output: &Tensor, target: &Tensor) -> Resu
     Err(Error::shape(metric, "target", expected, target.dims()).into())
 }
 
+/// All values in their order.
+///
+/// # Errors
+/// A dtype that isn't of whole numbers: a class of 1.9 would be taken for 1.
+pub(crate) fn whole_numbers(who: &str, argument: &'static str, tensor: &Tensor) -> Result<Vec<i64>> {
+    if !tensor.dtype().is_int() {
+        let error = Error::DType {
+            layer: who.to_owned(),
+            argument,
+            expected: "one of whole numbers".to_owned(),
+            got: tensor.dtype(),
+        };
+        return Err(error.into());
+    }
+    tensor.to_dtype(DType::I64)?.flatten_all()?.to_vec1()
+}
+
 /// Class numbers in their order, `None` where one is to be ignored.
 ///
 /// # Errors
@@ -40,16 +57,7 @@ pub(super) fn class_numbers(
     classes: usize,
     ignore_index: Option<i64>,
 ) -> Result<Vec<Option<usize>>> {
-    if !target.dtype().is_int() {
-        let error = Error::DType {
-            layer: metric.to_owned(),
-            argument: "target",
-            expected: "one of whole numbers".to_owned(),
-            got: target.dtype(),
-        };
-        return Err(error.into());
-    }
-    let numbers = target.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
+    let numbers = whole_numbers(metric, "target", target)?;
     let number = |(index, number): (usize, i64)| match usize::try_from(number) {
         _ if Some(number) == ignore_index => Ok(None),
         Ok(class) if class < classes => Ok(Some(class)),

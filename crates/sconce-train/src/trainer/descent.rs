@@ -4,7 +4,7 @@ use super::losses;
 use super::rule::Rule;
 use super::{Clip, FitConfig, Position};
 use crate::{Error, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use sconce_core::{Gradients, Parameters, backward};
 use sconce_optim::{
     ClipGradNormConfig, Ema, GradientAccumulator, GradientCheck, Optimize, check_gradients, clip_grad_norm,
@@ -51,7 +51,7 @@ impl<'a> Descent<'a> {
     /// loss or a gradient that isn't finite; reading them on another device would have it wait every time.
     pub(super) fn apply(&mut self, loss: &Tensor, at: &Moment<'_>) -> Result<()> {
         if loss.device().is_cpu() {
-            finite(losses::value(loss)?, at)?;
+            self.finite(losses::value(loss)?, at)?;
         }
         let mut gradients = backward(loss, self.parameters)?;
         if let Some(look) = at.first {
@@ -69,23 +69,32 @@ impl<'a> Descent<'a> {
         self.average()
     }
 
-    /// A step of a rule that evaluates the objective where it likes; the loss before it.
+    /// A step of a rule that evaluates the objective where it likes; the loss before it. If the rule finds its way to where
+    /// parameters aren't finite, they are put back.
     pub(super) fn minimize(
         &mut self,
         objective: &mut dyn FnMut() -> Result<Tensor>,
         at: &Moment<'_>,
     ) -> Result<f64> {
         let parameters = self.parameters;
-        let mut evaluated = false;
+        let before = parameters.named_parameters().into_iter();
+        let before: Vec<_> = before
+            .map(|(_, var)| Ok((var.clone(), var.as_detached_tensor().copy()?)))
+            .collect::<Result<_>>()?;
+        let (mut evaluated, mut lost) = (false, None);
         let mut evaluate = || {
             let loss = objective()?;
             let value = losses::value(&loss)?;
             let gradients = backward(&loss, parameters)?;
+            let checked = finite(value, parameters, at).and_then(|()| all_finite(&gradients, at));
             if !std::mem::replace(&mut evaluated, true) {
-                finite(value, at)?;
+                checked?;
                 if let Some(look) = at.first {
                     look(check_gradients(&gradients)?)?;
                 }
+            } else if let (Err(error), None) = (checked, &lost) {
+                // A search along a line may go too far, and come back.
+                lost = Some(error);
             }
             Ok((value, gradients))
         };
@@ -99,11 +108,23 @@ impl<'a> Descent<'a> {
             })
         };
         let result = self.optimizer.minimize(&mut closure);
-        match failure {
-            Some(error) => return Err(error),
-            None => self.average()?,
+        if let Some(error) = failure {
+            return Err(error);
         }
-        Ok(result?)
+        let loss = result?;
+        let names = not_finite_values(parameters)?;
+        if !names.is_empty() {
+            for (var, value) in before {
+                var.set(&value)?;
+            }
+            return Err(lost.unwrap_or_else(|| lost_at(loss, at, names)));
+        }
+        self.average()?;
+        Ok(loss)
+    }
+
+    fn finite(&self, loss: f64, at: &Moment<'_>) -> Result<()> {
+        finite(loss, self.parameters, at)
     }
 
     fn average(&mut self) -> Result<()> {
@@ -127,8 +148,8 @@ impl<'a> Descent<'a> {
             };
         }
         let on_cpu = |(_, gradient): (&str, &Tensor)| gradient.device().is_cpu();
-        if gradients.iter().next().is_some_and(on_cpu) && !grad_norm(gradients, f64::INFINITY)?.is_finite() {
-            not_finite(gradients, at)?;
+        if gradients.iter().next().is_some_and(on_cpu) {
+            all_finite(gradients, at)?;
         }
         if let Some(Clip::Value(bound)) = at.cfg.clip {
             clip_grad_value(gradients, bound)?;
@@ -137,14 +158,40 @@ impl<'a> Descent<'a> {
     }
 }
 
-fn finite(loss: f64, at: &Moment<'_>) -> Result<()> {
+fn finite(loss: f64, parameters: &dyn Parameters, at: &Moment<'_>) -> Result<()> {
     match loss.is_finite() {
         true => Ok(()),
-        false => Err(Error::NotFinite {
-            loss,
-            epoch: at.position.epoch + 1,
-            step: at.batch,
-        }),
+        false => Err(lost_at(loss, at, not_finite_values(parameters)?)),
+    }
+}
+
+fn lost_at(loss: f64, at: &Moment<'_>, names: Vec<String>) -> Error {
+    Error::NotFinite {
+        loss,
+        epoch: at.position.epoch + 1,
+        step: at.batch,
+        turn: None,
+        names,
+    }
+}
+
+/// The names of parameters with values that aren't finite.
+fn not_finite_values(parameters: &dyn Parameters) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (name, var) in parameters.named_parameters() {
+        // 0, unless one of them is.
+        let sum = (var.as_detached_tensor() * 0.)?.sum_all()?;
+        if sum.to_dtype(DType::F64)?.to_scalar::<f64>()? != 0. {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn all_finite(gradients: &Gradients, at: &Moment<'_>) -> Result<()> {
+    match grad_norm(gradients, f64::INFINITY)?.is_finite() {
+        true => Ok(()),
+        false => not_finite(gradients, at),
     }
 }
 

@@ -67,6 +67,8 @@ impl Losses {
                     loss,
                     epoch: epoch + 1,
                     step: self.read,
+                    turn: None,
+                    names: Vec::new(),
                 });
             }
             self.sum += loss * samples as f64;

@@ -39,6 +39,13 @@ impl<'a> Pace<'a> {
         Ok(Self::Plateau(ReduceLrOnPlateau::new(cfg, rule)?))
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Schedule(scheduler, _) => scheduler.schedule().name(),
+            Self::Plateau(_) => "ReduceLROnPlateau",
+        }
+    }
+
     pub(super) fn state(&self, rule: &(dyn Optimize + 'a)) -> Result<Vec<(String, Tensor)>> {
         match self {
             Self::Schedule(scheduler, _) => scheduler.state(rule),

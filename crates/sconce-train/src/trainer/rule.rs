@@ -37,6 +37,13 @@ impl Optimize for Rule<'_> {
         }
     }
 
+    fn name(&self) -> &str {
+        match self {
+            Self::Steps(rule) => rule.name(),
+            Self::Evaluates(rule) => rule.name(),
+        }
+    }
+
     fn learning_rates(&self) -> Vec<f64> {
         match self {
             Self::Steps(rule) => rule.learning_rates(),

@@ -3,15 +3,16 @@
 use super::descent::Moment;
 use super::evaluate::figures;
 use super::losses::Losses;
+use super::state::recipe;
 use super::step::Batch;
 use super::{FitConfig, MissingGradients, Position, Trainer};
-use crate::checkpoint::{Counts, Folder};
+use crate::checkpoint::{Counts, Folder, Recipe};
 use crate::report::{EpochBar, Report, Running};
 use crate::signals::Stop;
 use crate::{Accumulator, End, EpochRecord, Error, History, Result};
 use candle_core::Device;
 use sconce_data::{Dataset, Loader, Workers};
-use sconce_optim::{GradientCheck, Optimize};
+use sconce_optim::{GradientAccumulator, GradientCheck, Optimize};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ pub(super) struct Run<'r, 'a> {
     pub(super) before: Duration,
     /// The figure of the best epoch so far.
     pub(super) best: Option<f64>,
+    pub(super) recipe: Recipe,
+    /// Steps of an epoch.
+    per_epoch: usize,
     started: Instant,
 }
 
@@ -47,9 +51,13 @@ impl<'r, 'a> Run<'r, 'a> {
         trainer: &'r mut Trainer<'a>,
         cfg: &'r FitConfig<'r>,
         loader: &'r Loader<&'r dyn Dataset>,
-        report: &'r Report,
+        (report, per_epoch): (&'r Report, usize),
     ) -> Result<Self> {
         let (device, learning_rate) = (trainer.device(), trainer.descent.optimizer.learning_rate());
+        // What a run that broke off between two steps had gathered.
+        for (_, descent) in trainer.descents_mut() {
+            descent.accumulated = GradientAccumulator::new();
+        }
         let (mut folder, mut stop) = (None, Stop::never());
         if let Some(checkpoints) = &cfg.checkpoints {
             folder = Some(Folder::open(checkpoints)?);
@@ -57,7 +65,10 @@ impl<'r, 'a> Run<'r, 'a> {
                 stop = Stop::on_signals()?;
             }
         }
+        let recipe = recipe(trainer, cfg, loader.dataset().len());
         let mut run = Self {
+            recipe,
+            per_epoch,
             losses: Vec::new(),
             metrics: Vec::new(),
             trainer,
@@ -174,11 +185,10 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Takes in a batch, by a step of the optimiser where it is due.
     fn step(&mut self, batch: &Batch<'_>, due: bool) -> Result<()> {
         let (cfg, report, epoch) = (self.cfg, self.report, self.counts.epoch);
-        let per_epoch = (cfg.steps_per_epoch).unwrap_or(self.loader.num_batches().div_ceil(cfg.accumulate));
         let position = Position {
             epoch,
             step: self.counts.step as usize,
-            steps: cfg.epochs.saturating_mul(per_epoch),
+            steps: cfg.epochs.saturating_mul(self.per_epoch),
         };
         let trainer = &mut *self.trainer;
         if let Some(schedule) = &trainer.schedule {
@@ -194,8 +204,14 @@ impl<'r, 'a> Run<'r, 'a> {
             first: (position.epoch == 0 && self.counts.batch == 0).then_some(&first),
         };
         let losses = trainer.take_step(batch, moment, &mut self.metrics)?;
-        for (sum, loss) in self.losses.iter_mut().zip(&losses) {
-            sum.push(loss, moment.samples, epoch)?;
+        let turns = trainer.turns.iter().map(|turn| Some(turn.name));
+        let whose = std::iter::once(None).chain(turns);
+        for ((sum, loss), turn) in self.losses.iter_mut().zip(&losses).zip(whose) {
+            let pushed = sum.push(loss, moment.samples, epoch);
+            pushed.map_err(|error| match turn {
+                Some(turn) => error.of_turn(turn),
+                None => error,
+            })?;
         }
         self.learning_rate = trainer.descent.optimizer.learning_rate();
         if due {
@@ -223,11 +239,10 @@ impl<'r, 'a> Run<'r, 'a> {
         };
         self.trainer.descent.averages = averages;
         result?;
-        // Before the other, so that a run that is killed between the two writes both again.
-        self.save_best()?;
         self.save()
     }
 
+    /// With the parameters that are judged, which are the averages where there are any.
     fn close_epoch(&mut self, validation: Option<&dyn Dataset>, due: bool) -> Result<()> {
         let validated = validation.is_some();
         let validation = (validation.filter(|_| due))
@@ -271,7 +286,8 @@ impl<'r, 'a> Run<'r, 'a> {
         if self.cfg.steps_per_epoch.is_none() {
             (self.counts.pass, self.counts.next) = (self.counts.pass + 1, 0);
         }
-        Ok(())
+        // Before the epoch's own, so that a run that is killed between the two writes both again.
+        self.save_best()
     }
 
     /// One for the trainer and one for each turn.
@@ -298,7 +314,7 @@ impl<'r, 'a> Run<'r, 'a> {
             .map_or(Ok(()), |folder| folder.write(&parts, &content))
     }
 
-    /// Writes the last epoch's checkpoint once more if it is the best.
+    /// Writes a checkpoint with the parameters that were judged if they are the best.
     fn save_best(&mut self) -> Result<()> {
         let watched = self
             .cfg

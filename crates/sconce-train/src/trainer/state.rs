@@ -1,15 +1,16 @@
 //! A run as a checkpoint, and back.
 
+use super::pace::Pace;
 use super::run::Run;
-use crate::checkpoint::{Content, Number, Parts, Recipe};
+use super::{FitConfig, Trainer};
+use crate::checkpoint::{Content, MODEL, Number, Parts, Recipe, fitting, other, set};
 use crate::{End, Error, Result};
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use sconce_core::Parameters;
 use sconce_optim::Optimize;
 use std::path::Path;
 use std::time::Duration;
 
-const MODEL: &str = "model";
 const OPTIMIZER: &str = "optimizer";
 const RATES: &str = "rates";
 const ACCUMULATED: &str = "accumulated";
@@ -37,7 +38,11 @@ impl Run<'_, '_> {
         for (i, metric) in self.metrics.iter().enumerate() {
             parts.add(&format!("metric.{i}"), metric.state()?);
         }
-        let mut content = Content::new(self.counts, self.recipe(), &self.history);
+        let mut content = Content::new(self.counts, self.recipe.clone(), &self.history);
+        let descents = trainer.descents();
+        content.frozen = descents
+            .map(|(part, descent)| (of(part, MODEL), descent.parameters.frozen_names()))
+            .collect();
         let generators = self.trainer.generators().into_iter();
         content.generators = generators
             .map(|(name, generator)| (name, (generator.seed(), generator.position())))
@@ -58,9 +63,17 @@ impl Run<'_, '_> {
         let mismatch = |problem: String| Error::checkpoint(path, problem);
         self.check(&content).map_err(mismatch)?;
         let trainer = &mut *self.trainer;
-        let mut updates = Vec::new();
+        let (mut updates, mut freezes) = (Vec::new(), Vec::new());
         for (part, descent) in trainer.descents() {
-            updates.extend(fitting(path, &parts.take(&of(part, MODEL)), descent.parameters)?);
+            let (part, parameters) = (of(part, MODEL), descent.parameters);
+            updates.extend(fitting(path, &parts.take(&part), parameters)?);
+            let frozen = content.frozen.get(&part).map_or(&[][..], Vec::as_slice);
+            let changes = freezing(frozen, parameters).map_err(mismatch)?;
+            freezes.extend(
+                changes
+                    .into_iter()
+                    .map(|(name, frozen)| (parameters, name, frozen)),
+            );
         }
         let misfit = |error: Error| Error::checkpoint(path, error);
         for (part, descent) in trainer.descents_mut() {
@@ -81,11 +94,8 @@ impl Run<'_, '_> {
             )
             .map_err(|error| misfit(error.into()))?;
         }
-        for (i, callback) in trainer.callbacks.iter_mut().enumerate() {
-            callback
-                .load_state(&parts.take(&format!("callback.{i}")))
-                .map_err(misfit)?;
-        }
+        let callbacks = (0..trainer.callbacks.len()).map(|i| parts.take(&format!("callback.{i}")));
+        let callbacks: Vec<_> = callbacks.collect();
         for (i, metric) in self.metrics.iter_mut().enumerate() {
             metric
                 .load_state(&parts.take(&format!("metric.{i}")))
@@ -94,12 +104,14 @@ impl Run<'_, '_> {
         if let Some(part) = parts.rest() {
             return Err(mismatch(other("has", part)));
         }
-        for (var, value) in updates {
-            // candle can't set nothing to nothing.
-            if var.elem_count() > 0 {
-                var.set(&value)?;
-            }
+        // The last that may not fit.
+        for (callback, state) in self.trainer.callbacks.iter_mut().zip(&callbacks) {
+            callback.load_state(state).map_err(misfit)?;
         }
+        for (parameters, name, frozen) in freezes {
+            parameters.set_frozen(&name, frozen)?;
+        }
+        set(&updates)?;
         for (name, generator) in self.trainer.generators() {
             if let Some(&(seed, position)) = content.generators.get(&name) {
                 generator.restore(seed, position);
@@ -121,7 +133,7 @@ impl Run<'_, '_> {
 
     /// An error unless the checkpoint is that of such a run.
     fn check(&self, content: &Content) -> Result<(), String> {
-        let (was, is) = (&content.recipe, &self.recipe());
+        let (was, is) = (&content.recipe, &self.recipe);
         let turns = |losses: usize| losses.saturating_sub(1).to_string();
         let pairs = [
             ("samples", was.samples.to_string(), is.samples.to_string()),
@@ -157,6 +169,8 @@ impl Run<'_, '_> {
                 is.train_metrics.to_string(),
             ),
             ("turns", turns(content.losses.len()), turns(self.losses.len())),
+            ("optimizer", was.optimizers.join(", "), is.optimizers.join(", ")),
+            ("schedules", listed(&was.schedules), listed(&is.schedules)),
         ];
         if let Some((what, was, is)) = pairs.iter().find(|(_, was, is)| was != is) {
             return Err(format!("is of a run with {what} {was}, and this one has {is}"));
@@ -175,20 +189,57 @@ impl Run<'_, '_> {
         }
         Ok(())
     }
+}
 
-    fn recipe(&self) -> Recipe {
-        Recipe {
-            samples: self.loader.dataset().len(),
-            batch_size: self.cfg.batch_size,
-            shuffle: self.cfg.shuffle,
-            drop_last: self.cfg.drop_last,
-            sampler: (self.cfg.sampler.as_ref())
-                .map(|sampler| format!("{:08x}", crc32fast::hash(format!("{sampler:?}").as_bytes()))),
-            accumulate: self.cfg.accumulate,
-            steps_per_epoch: self.cfg.steps_per_epoch,
-            train_metrics: self.cfg.train_metrics,
-        }
+/// What must be the same for a run to go on.
+pub(super) fn recipe(trainer: &Trainer<'_>, cfg: &FitConfig<'_>, samples: usize) -> Recipe {
+    let rules = trainer.descents();
+    let own = trainer
+        .schedule
+        .iter()
+        .map(|_| "one of its own by Trainer::with_schedule");
+    Recipe {
+        samples,
+        batch_size: cfg.batch_size,
+        shuffle: cfg.shuffle,
+        drop_last: cfg.drop_last,
+        sampler: (cfg.sampler.as_ref())
+            .map(|sampler| format!("{:08x}", crc32fast::hash(format!("{sampler:?}").as_bytes()))),
+        accumulate: cfg.accumulate,
+        steps_per_epoch: cfg.steps_per_epoch,
+        train_metrics: cfg.train_metrics,
+        optimizers: rules
+            .map(|(_, descent)| descent.optimizer.name().to_string())
+            .collect(),
+        schedules: own
+            .chain(trainer.paces.iter().map(Pace::name))
+            .map(str::to_string)
+            .collect(),
     }
+}
+
+fn listed(names: &[String]) -> String {
+    match names.is_empty() {
+        true => "none".to_string(),
+        false => names.join(", "),
+    }
+}
+
+/// What has to be frozen, and what trained again, so that these parameters are the frozen ones.
+fn freezing(frozen: &[String], parameters: &dyn Parameters) -> Result<Vec<(String, bool)>, String> {
+    let (now, all) = (parameters.frozen_names(), parameters.named_tensors());
+    if let Some(name) = frozen
+        .iter()
+        .find(|name| !all.iter().any(|(own, _)| own == *name))
+    {
+        return Err(other("has", name));
+    }
+    let freeze = frozen.iter().filter(|name| !now.contains(name));
+    let train = now.iter().filter(|name| !frozen.contains(name));
+    let changes = freeze
+        .map(|name| (name, true))
+        .chain(train.map(|name| (name, false)));
+    Ok(changes.map(|(name, frozen)| (name.clone(), frozen)).collect())
 }
 
 /// A part of the trainer's own, or of a turn.
@@ -199,46 +250,9 @@ fn of(turn: Option<&str>, part: &str) -> String {
     }
 }
 
-fn other(how: &str, part: &str) -> String {
-    format!("is of another run: it {how} {part}")
-}
-
 fn values(parameters: &dyn Parameters) -> Vec<(String, Tensor)> {
     let all = parameters.named_tensors().into_iter();
     all.map(|(name, var)| (name, var.as_detached_tensor())).collect()
-}
-
-/// Each tensor of a store with its value in the file, which must have all of them and no others.
-fn fitting(
-    path: &Path,
-    saved: &[(String, Tensor)],
-    parameters: &dyn Parameters,
-) -> Result<Vec<(Var, Tensor)>> {
-    let all = parameters.named_tensors();
-    if let Some((name, _)) = saved
-        .iter()
-        .find(|(name, _)| !all.iter().any(|(own, _)| own == name))
-    {
-        return Err(Error::checkpoint(path, other("has", name)));
-    }
-    let mut updates = Vec::new();
-    for (name, var) in all {
-        let Some((_, value)) = saved.iter().find(|(saved, _)| *saved == name) else {
-            return Err(Error::checkpoint(path, other("lacks", &name)));
-        };
-        if value.dims() != var.dims() || value.dtype() != var.dtype() {
-            let kind = |tensor: &Tensor| format!("{:?} {:?}", tensor.dtype(), tensor.dims());
-            let problem = format!(
-                "is of another run: its {name} is {}, and this model's {}",
-                kind(value),
-                kind(&var)
-            );
-            return Err(Error::checkpoint(path, problem));
-        }
-        let value = value.to_device(var.device())?;
-        updates.push((var, value));
-    }
-    Ok(updates)
 }
 
 fn add_optimizer(parts: &mut Parts, part: &str, optimizer: &dyn Optimize) -> Result<()> {

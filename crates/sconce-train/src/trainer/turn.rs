@@ -63,7 +63,8 @@ impl<'a> Turn<'a> {
     /// One step; the loss before it.
     pub(super) fn take(&mut self, x: &Tensor, target: &Tensor, at: &Moment<'_>) -> Result<Tensor> {
         let loss = (self.objective)(x, target)?;
-        self.descent.apply(&loss, at)?;
+        let applied = self.descent.apply(&loss, at);
+        applied.map_err(|error| error.of_turn(self.name))?;
         Ok(loss.detach())
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod epochs;
+mod kept;
 mod pieces;
 mod steps;
 

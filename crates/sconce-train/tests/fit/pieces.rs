@@ -3,7 +3,7 @@
 use super::*;
 
 /// A run that is stopped after every batch, each time by its time limit, until it is done.
-fn in_pieces(
+pub(super) fn in_pieces(
     cfg: &FitConfig<'_>,
     folder: &Path,
     run: impl Fn(&FitConfig<'_>) -> (History, Vec<f64>),

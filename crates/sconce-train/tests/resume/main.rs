@@ -7,6 +7,8 @@
 )]
 
 mod full_disk;
+#[cfg(unix)]
+mod signals;
 
 use sconce_core::candle_core::{DType, Device, Result as CandleResult, Tensor};
 use sconce_core::io::{Stage, watch_stages};
@@ -261,7 +263,7 @@ fn a_checkpoint_of_another_run_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("0000000018.safetensors: first.momentum_buffer (Sgd): state is missing"),
+        error.contains("0000000018.safetensors: is of a run with optimizer Adam, and this one has Sgd"),
         "{error}"
     );
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), before);
@@ -333,7 +335,7 @@ fn killed_at_random_moments_it_ends_with_the_same_bits() {
         child.wait().unwrap();
         check_resumes(&folder, &whole, &format!("killed after {} ms", wait[0]));
     }
-    println!("{killed} of 20 were under way when they were killed");
+    assert!(killed > 0, "all were done before they were killed");
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! What a run can't do, refused before it begins.
+
+use super::rule::Rule;
+use super::step::Objective;
+use super::{FitConfig, Trainer};
+use crate::{Error, Result, Watched};
+
+impl Trainer<'_> {
+    /// An error if gradients are to be gathered or clipped that the optimiser doesn't show.
+    pub(super) fn expect_plain_steps(&self, cfg: &FitConfig<'_>) -> Result<()> {
+        let (field, got) = match (&self.descent.optimizer, cfg) {
+            (Rule::Evaluates(_), FitConfig { accumulate: 2.., .. }) => {
+                ("accumulate", cfg.accumulate.to_string())
+            }
+            (Rule::Evaluates(_), FitConfig { clip: Some(clip), .. }) => ("clip", format!("{clip:?}")),
+            _ => return Ok(()),
+        };
+        let expected = "none of it, for an optimiser that evaluates the loss itself";
+        Err(sconce_core::Error::config("FitConfig", field, got, expected).into())
+    }
+
+    /// An error if something watches validations and there are none.
+    pub(super) fn expect_figures(&self, cfg: &FitConfig<'_>, validated: bool) -> Result<()> {
+        let best = cfg.checkpoints.as_ref().and_then(|checkpoints| checkpoints.best);
+        let mut watched = self
+            .callbacks
+            .iter()
+            .filter_map(|callback| callback.watches())
+            .chain(best);
+        let unknown = |watched: &Watched| match watched {
+            // What is of a part of the set, such as one class, is known when that has been seen.
+            Watched::Metric { name, .. } => {
+                !name.contains(" of ") && !self.metrics.iter().any(|metric| metric.name() == *name)
+            }
+            _ => false,
+        };
+        let missing = watched.find(|watched| (watched.is_validated() && !validated) || unknown(watched));
+        match missing {
+            Some(watched) => Err(Error::Watched {
+                what: watched.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// An error if two turns or two generators go by one name, by which a checkpoint tells them apart.
+    pub(super) fn expect_own_names(&self) -> Result<()> {
+        let turns: Vec<&str> = self.turns.iter().map(|turn| turn.name).collect();
+        let generators: Vec<String> = self.generators().into_iter().map(|(name, _)| name).collect();
+        let generators: Vec<&str> = generators.iter().map(String::as_str).collect();
+        for (field, names) in [("turn", turns), ("generator", generators)] {
+            let twice = names
+                .iter()
+                .enumerate()
+                .find(|&(i, name)| names.iter().take(i).any(|other| other == name));
+            if let Some((_, name)) = twice {
+                let expected = "a name of its own for each";
+                return Err(sconce_core::Error::config("Trainer", field, name, expected).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// An error unless each sample has its weight, if any has.
+    pub(super) fn expect_weights(&self, samples: usize) -> Result<()> {
+        match &self.objective {
+            Objective::Weighted(_, weights) if weights.len() != samples => {
+                let expected = format!("one for each of the {samples} samples");
+                let got = format!("{} numbers", weights.len());
+                Err(sconce_core::Error::config("Trainer", "sample_weights", got, expected).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
