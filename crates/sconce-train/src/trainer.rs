@@ -68,6 +68,8 @@ pub struct Trainer<'a> {
     loss: Loss<'a>,
     descent: Descent<'a>,
     objective: Objective<'a>,
+    /// Each that was given; there may be one.
+    objectives: Vec<&'static str>,
     turns: Vec<Turn<'a>>,
     metrics: Vec<Box<dyn Metric + 'a>>,
     schedule: Option<Rate<'a>>,
@@ -137,6 +139,7 @@ impl<'a> Trainer<'a> {
             loss: Box::new(loss),
             descent: Descent::new(parameters, rule),
             objective: Objective::Plain,
+            objectives: Vec::new(),
             turns: Vec::new(),
             metrics: Vec::new(),
             schedule: None,
@@ -180,6 +183,7 @@ impl<'a> Trainer<'a> {
         objective: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a,
     ) -> Self {
         self.objective = Objective::Loss(Box::new(objective));
+        self.objectives.push("a training loss");
         self
     }
 
@@ -227,6 +231,7 @@ impl<'a> Trainer<'a> {
             return Err(sconce_core::Error::config("Trainer", "sample_weights", value, expected).into());
         }
         self.objective = Objective::Weighted(Box::new(losses), weights);
+        self.objectives.push("sample weights");
         Ok(self)
     }
 
@@ -265,6 +270,7 @@ impl<'a> Trainer<'a> {
         step: impl FnMut(&mut TrainingStep<'_, 'a>, &Tensor, &Tensor) -> Result<Tensor> + 'a,
     ) -> Self {
         self.objective = Objective::Step(Box::new(step));
+        self.objectives.push("a training step");
         self
     }
 
@@ -409,6 +415,7 @@ impl<'a> Trainer<'a> {
         }
         self.expect_figures(cfg, validation.is_some())?;
         self.expect_own_names()?;
+        self.expect_one_objective()?;
         self.expect_weights(data.len())?;
         let loader = training_loader(train, cfg)?;
         let steps = (cfg.steps_per_epoch).unwrap_or(loader.num_batches().div_ceil(cfg.accumulate));

@@ -61,6 +61,17 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// An error if one way of training was given in the place of another, which would have no effect.
+    pub(super) fn expect_one_objective(&self) -> Result<()> {
+        match self.objectives.as_slice() {
+            [] | [_] => Ok(()),
+            all => {
+                let expected = "one of them: a step of one's own can do what the others do";
+                Err(sconce_core::Error::config("Trainer", "objective", all.join(" and "), expected).into())
+            }
+        }
+    }
+
     /// An error unless each sample has its weight, if any has.
     pub(super) fn expect_weights(&self, samples: usize) -> Result<()> {
         match &self.objective {

@@ -228,6 +228,21 @@ fn names_that_a_checkpoint_goes_by_are_different() {
 }
 
 #[test]
+fn of_two_ways_to_train_none_is_dropped_in_silence() {
+    let (store, w) = model();
+    let trainer = plain(&store, &w, 0.1).with_training_loss(|x: &Tensor, y: &Tensor| squares(x, y));
+    let weights = vec![1.; SAMPLES];
+    let mut trainer = trainer
+        .with_sample_weights(weights, |y: &Tensor, target: &Tensor| (y - target)?.sqr())
+        .unwrap();
+    let error = message(trainer.fit(&data(), &quiet(1, 4)));
+    assert!(
+        error.starts_with("Trainer: objective is a training loss and sample weights, expected one"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_turn_whose_loss_is_lost_is_named() {
     let ((store, w), (others, v)) = (model(), model());
     let turn = Turn::new("critic", &others, sgd(&others, 0.1), |x: &Tensor, y: &Tensor| {

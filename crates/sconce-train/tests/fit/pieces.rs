@@ -1,6 +1,7 @@
 //! Stopped after every batch.
 
 use super::*;
+use sconce_data::{BatchSize, Bucketed, BucketedConfig};
 
 /// A run that is stopped after every batch, each time by its time limit, until it is done.
 pub(super) fn in_pieces(
@@ -103,6 +104,98 @@ fn a_run_in_pieces_is_the_whole_run_with_every_option() {
             );
         }
     }
+}
+
+/// A step and a turn of one's own, noise from a generator of one's own, buckets of samples or of tokens, and all that goes by
+/// figures.
+#[test]
+fn a_run_in_pieces_is_the_whole_run_with_parts_of_ones_own() {
+    let set = data();
+    let lengths: Vec<usize> = (0..SAMPLES).map(|i| 1 + (i * 7) % 5).collect();
+    let run = |cfg: &FitConfig<'_>| {
+        let ((store, w), (others, v)) = (model(), model());
+        let noise = Generator::new(4);
+        let adam = |store: &ParamStore| Box::new(Adam::new(&AdamConfig::default(), store).unwrap());
+        let model = |x: &Tensor| x.matmul(&w.tensor());
+        let turn = Turn::new("critic", &others, adam(&others), |x: &Tensor, y: &Tensor| {
+            let level = w.value().sum_all()?;
+            squares(&x.matmul(&v.tensor())?.broadcast_sub(&level)?, y)
+        });
+        let noisy = |step: &mut TrainingStep<'_, '_>, x: &Tensor, y: &Tensor| {
+            let mut draws = vec![0f64; x.elem_count()];
+            noise.fill_normal(&mut draws, 0., 0.1);
+            let x = (x + Tensor::from_vec(draws, x.dims(), &Device::Cpu)?)?;
+            let output = step.forward(&x)?;
+            step.observe(&output, y)?;
+            let loss = step.loss(&output, y)?;
+            step.apply(&loss)?;
+            Ok(loss)
+        };
+        let plateau = ReduceLrOnPlateauConfig {
+            patience: 0,
+            ..ReduceLrOnPlateauConfig::default()
+        };
+        let mut trainer = Trainer::new(model, &store, adam(&store), squares)
+            .with_generator("noise", &noise)
+            .with_averages(&EmaConfig::default())
+            .unwrap()
+            .with_plateau(&plateau)
+            .unwrap()
+            .with_callback(EarlyStopping::new(&EarlyStoppingConfig::new(2), &store))
+            .with_turn(turn)
+            .with_training_step(noisy)
+            .with_metric(Mae);
+        let mut history = trainer.fit(&set, cfg).unwrap();
+        drop(trainer);
+        history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.);
+        (history, [values(&w), values(&v)].concat())
+    };
+    for (size, steps_per_epoch, accumulate) in [
+        (BatchSize::Samples(4), None, 1),
+        (BatchSize::Samples(4), Some(4), 2),
+        (BatchSize::Tokens(12), None, 3),
+    ] {
+        let buckets = BucketedConfig {
+            pool: Some(8),
+            ..BucketedConfig::new(size)
+        };
+        let cfg = FitConfig {
+            sampler: Some(Arc::new(Bucketed::new(lengths.clone(), &buckets).unwrap())),
+            steps_per_epoch,
+            accumulate,
+            workers: 2,
+            train_metrics: true,
+            validation: Validation::Set(&set),
+            ..quiet(4, 4)
+        };
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(in_pieces(&cfg, place.path(), run), run(&cfg));
+    }
+}
+
+/// A last batch that is left out, and samples that count differently.
+#[test]
+fn a_run_in_pieces_is_the_whole_run_with_weights() {
+    let set = data();
+    let run = |cfg: &FitConfig<'_>| {
+        let (store, w) = model();
+        let weights: Vec<f64> = (0..SAMPLES).map(|i| (i % 3) as f64).collect();
+        let mut trainer = plain(&store, &w, 0.05)
+            .with_sample_weights(weights, |y: &Tensor, target: &Tensor| {
+                (y - target)?.sqr()?.flatten_all()
+            })
+            .unwrap();
+        let mut history = trainer.fit(&set, cfg).unwrap();
+        drop(trainer);
+        history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.);
+        (history, values(&w))
+    };
+    let cfg = FitConfig {
+        drop_last: true,
+        ..quiet(3, 4)
+    };
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(in_pieces(&cfg, place.path(), run), run(&cfg));
 }
 
 #[test]
