@@ -1,13 +1,15 @@
 //! Tables in CSV files.
 
 mod column;
+mod quotes;
 #[cfg(test)]
 mod tests;
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, WithDType};
 pub use column::Column;
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord};
+use quotes::Quotes;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -32,14 +34,16 @@ impl Default for TableConfig {
 
 /// A table out of a CSV file, as text: its columns become numbers or classes when they are asked for.
 ///
-/// Fields may be quoted as RFC 4180 has it; space around a field and empty lines don't count.
+/// Fields may be quoted as RFC 4180 has it: a quote counts as one at a field's very beginning. Blanks around a field and empty
+/// lines don't count; blanks within quotes do, but for numbers.
 ///
 /// # Shapes
 /// [`numbers`](Self::numbers) gives `[rows, columns]`, [`number`](Self::number) and [`classes`](Self::classes) give `[rows]`
 ///
 /// # Errors
-/// `read`: the file can't be read, isn't UTF-8, has rows of different lengths or none at all. The others: there is no such
-/// column, or a field isn't a number of the type. Messages have path, line and column.
+/// `read`: the file can't be read, isn't UTF-8, has a quote that is never closed or text after a closing one, rows of
+/// different lengths or none at all. The others: there is no such column, or a field isn't a number of the type. Messages
+/// have path, line and column.
 ///
 /// # Example
 /// ```
@@ -79,31 +83,37 @@ impl Table {
     }
 
     fn parse(bytes: &[u8], cfg: &TableConfig, path: String) -> Result<Self> {
-        // A mark of the encoding, which some editors put first, is no part of a field.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        // Marks of the encoding, which some editors put first, are no part of a field.
+        let mut bytes = bytes;
+        while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+            bytes = rest;
+        }
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .delimiter(cfg.delimiter)
-            .trim(Trim::All)
             .flexible(true)
             .from_reader(bytes);
-        let (mut rows, mut fields) = (Vec::<Row>::new(), StringRecord::new());
+        let mut quotes = Quotes::new(bytes, cfg.delimiter);
+        let (mut rows, mut fields, mut written) = (Vec::<Row>::new(), StringRecord::new(), Vec::new());
         loop {
+            let line = quotes
+                .row(&mut written)
+                .map_err(|problem| Error::file(&path, problem))?;
             match reader.read_record(&mut fields) {
                 Ok(false) => break,
                 Ok(true) => {}
-                Err(error) => return Err(Error::file(&path, unreadable(bytes, &error))),
+                Err(error) => return Err(Error::file(&path, unreadable(line, &error))),
             }
-            let line = fields.position().map_or(0, |position| line_of(bytes, position));
             if let Some(first) = rows.first().filter(|first| first.fields.len() != fields.len()) {
                 let expected = format!("{} as in line {}", first.fields.len(), first.line);
                 let problem = format!("line {line}: {} fields, expected {expected}", fields.len());
                 return Err(Error::file(&path, problem));
             }
-            rows.push(Row {
-                line,
-                fields: fields.clone(),
-            });
+            let mut row = StringRecord::with_capacity(fields.as_slice().len(), fields.len());
+            for (field, written) in fields.iter().zip(&written) {
+                row.push_field(written.trimmed(field));
+            }
+            rows.push(Row { line, fields: row });
         }
         let names = if cfg.has_header && !rows.is_empty() {
             Some(rows.remove(0).fields.iter().map(str::to_string).collect())
@@ -210,7 +220,7 @@ impl Table {
         for row in &self.rows {
             for &index in indices {
                 let field = row.fields.get(index).unwrap_or_default();
-                values.push(parse(field).ok_or_else(|| {
+                values.push(parse(field.trim()).ok_or_else(|| {
                     let name = self.names.as_ref().and_then(|names| names.get(index));
                     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
                     let place = format!("line {}, column {}{name}", row.line, index + 1);
@@ -261,23 +271,10 @@ impl Table {
     }
 }
 
-/// The line that a row begins in: the reader's position is before the empty lines that it passes over.
-fn line_of(bytes: &[u8], position: &csv::Position) -> u64 {
-    let rest = usize::try_from(position.byte())
-        .ok()
-        .and_then(|start| bytes.get(start..));
-    let empty = rest
-        .unwrap_or_default()
-        .iter()
-        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    position.line() + empty.filter(|&&byte| byte == b'\n').count() as u64
-}
-
-/// What the reader found wrong.
-fn unreadable(bytes: &[u8], error: &csv::Error) -> String {
+/// What the reader found wrong in the row that begins in this line.
+fn unreadable(line: u64, error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::Utf8 { pos, err } => {
-            let line = pos.as_ref().map_or(0, |position| line_of(bytes, position));
+        csv::ErrorKind::Utf8 { err, .. } => {
             format!("line {line}, column {}: isn't UTF-8", err.field() + 1)
         }
         _ => error.to_string(),

@@ -55,6 +55,75 @@ fn classes_count_the_categories_in_sorted_order() {
 }
 
 #[test]
+fn blanks_within_quotes_count() {
+    let text = "\u{feff}\u{feff}\" k \", n \r\n\" a\"\" \n\" \t,\" 4 \"\r\n a\"b\"\" ,\"5\"\r\n\"\" ,6\r\n \"c\" , 7 ";
+    let table = named(text);
+    assert_eq!(table.names().unwrap(), [" k ", "n"]);
+    // In quotes; with quotes that don't begin the field, which are text; nothing, in quotes; a blank before the quote.
+    assert_eq!(table.text(" k ").unwrap(), [" a\" \n", "a\"b\"\"", "", "\"c\""]);
+    assert_eq!(table.text("n").unwrap(), [" 4 ", "5", "6", "7"]);
+    assert_eq!(
+        table.number("n", DType::U8).unwrap().to_vec1::<u8>().unwrap(),
+        [4, 5, 6, 7]
+    );
+    let spaced = self::table(
+        "\" x\" \"y \"  z\n",
+        &TableConfig {
+            delimiter: b' ',
+            ..BARE
+        },
+    )
+    .unwrap();
+    assert_eq!(
+        (0..4).map(|i| spaced.text(i).unwrap()[0]).collect::<Vec<_>>(),
+        [" x", "y ", "", "z"]
+    );
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_an_error() {
+    for (text, delimiter, message) in [
+        // Without the error: one row.
+        (
+            "a,b,c\n1,2,\"oops\n3,4,x\n5,6,y\n",
+            b',',
+            "line 2, column 3: the quote is never closed",
+        ),
+        ("\"", b',', "line 1, column 1: the quote is never closed"),
+        (
+            "\r\n\na;\"b\"\"\r\nc",
+            b';',
+            "line 3, column 2: the quote is never closed",
+        ),
+        (
+            "1,\"\n\",\"\n\n",
+            b',',
+            "line 2, column 3: the quote is never closed",
+        ),
+        // The next quote closes it.
+        (
+            "1,\"oops\n2,\"x\"\n",
+            b',',
+            "line 2, column 2: text after the quote that closes the one opened in line 1, expected ',' or the line's end",
+        ),
+        (
+            "1\t\"x\"y\n",
+            b'\t',
+            "line 1, column 2: text after the quote that closes the one opened in line 1, expected '\\t' or the line's end",
+        ),
+        (
+            "\"x\" \"y\"",
+            b',',
+            "line 1, column 1: text after the quote that closes the one opened in line 1, expected ',' or the line's end",
+        ),
+    ] {
+        let cfg = TableConfig { delimiter, ..BARE };
+        let error = table(text, &cfg).unwrap_err().to_string();
+        assert_eq!(error, format!("t.csv: {message}"), "{text:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_with_line_and_column() {
     for (text, cfg, message) in [
         ("", BARE, "is empty: expected rows of fields"),
@@ -142,6 +211,44 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// The walk finds the reader's rows, whatever the delimiter.
+    #[test]
+    fn quotes_are_found_as_the_reader_reads(
+        bytes in proptest::collection::vec(
+            prop_oneof![Just(b','), Just(b'\n'), Just(b'\r'), Just(b'"'), Just(b'"'), Just(b' '), Just(b'1')],
+            0..40,
+        ),
+        delimiter in prop_oneof![Just(b','), Just(b' '), Just(b'"'), Just(b'\n'), Just(b'\r')],
+    ) {
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(delimiter)
+            .flexible(true)
+            .from_reader(bytes.as_slice());
+        let (mut quotes, mut fields, mut written) = (Quotes::new(&bytes, delimiter), StringRecord::new(), Vec::new());
+        // Up to a quote that is wrong.
+        while quotes.row(&mut written).is_ok() {
+            prop_assert_eq!(reader.read_record(&mut fields).unwrap(), !written.is_empty());
+            if written.is_empty() {
+                break;
+            }
+            prop_assert_eq!(fields.len(), written.len());
+        }
+    }
+
+    #[test]
+    fn any_text_in_quotes_is_read_as_it_is(
+        rows in proptest::collection::vec(("[ a\",;\r\n\t]{0,6}", "[ a\",;\r\n\t]{0,6}"), 1..8),
+        end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r"), Just(" \t\n\n")],
+    ) {
+        let quoted = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));
+        let text: String = rows.iter().map(|(a, b)| [quoted(a), ",".into(), quoted(b), end.into()].concat()).collect();
+        let table = table(text, &BARE).unwrap();
+        let (a, b): (Vec<String>, Vec<String>) = rows.into_iter().unzip();
+        prop_assert_eq!(table.text(0).unwrap(), a);
+        prop_assert_eq!(table.text(1).unwrap(), b);
     }
 
     #[test]
