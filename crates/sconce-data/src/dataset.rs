@@ -25,6 +25,17 @@ pub type Sample = (Tensor, Tensor);
 ///
 /// Worker threads read a set side by side, so it is `Send` and `Sync`.
 ///
+/// # What a set has of its own
+/// | a set | its own, besides [`len`](Self::len) and [`get`](Self::get) |
+/// |---|---|
+/// | whose samples are the same in every epoch | nothing |
+/// | that changes from epoch to epoch | [`get_at`](Self::get_at); `get` gives epoch 0 |
+/// | that loads many samples faster than one by one | [`batch`](Self::batch), and [`batch_at`](Self::batch_at), which calls it |
+/// | made of other sets | all four, each of which calls the other sets' same method |
+///
+/// A [`Loader`](crate::Loader) that stacks samples asks for `batch_at` alone, one with another [`Collate`](crate::Collate)
+/// for `get_at`. Each of the four that a set doesn't have gives the right samples, one by one.
+///
 /// # Example
 /// ```
 /// use sconce_data::{Dataset, candle_core::{Device, Result, Tensor}};
@@ -53,7 +64,8 @@ pub trait Dataset: Send + Sync {
     /// There is no such sample, or it can't be read.
     fn get(&self, index: usize) -> candle_core::Result<Sample>;
 
-    /// Samples with a batch axis in front; a set that has a faster way than one by one has it here.
+    /// Samples with a batch axis in front: [`get`](Self::get) of each. A set that has a faster way than one by one has it
+    /// here, and its own [`batch_at`](Self::batch_at) too.
     ///
     /// # Errors
     /// Those of [`get`](Self::get); samples of different shapes.
@@ -62,7 +74,7 @@ pub trait Dataset: Send + Sync {
     }
 
     /// A sample as it is in an epoch. Only sets that change from epoch to epoch, as [`augment`](Self::augment) makes them,
-    /// and those made of other sets, need their own; such a set has its own [`batch_at`](Self::batch_at) too.
+    /// and those made of other sets, need their own.
     ///
     /// # Errors
     /// Those of [`get`](Self::get).
@@ -71,13 +83,13 @@ pub trait Dataset: Send + Sync {
         self.get(index)
     }
 
-    /// Samples as they are in an epoch, with a batch axis in front: what a [`Loader`](crate::Loader) asks for.
+    /// Samples as they are in an epoch, with a batch axis in front: [`get_at`](Self::get_at) of each. This is what a
+    /// [`Loader`](crate::Loader) asks for, so that a set with a faster [`batch`](Self::batch) has its own.
     ///
     /// # Errors
     /// Those of [`batch`](Self::batch).
     fn batch_at(&self, indices: &[usize], epoch: u64) -> candle_core::Result<Sample> {
-        let _ = epoch;
-        self.batch(indices)
+        stack(indices.iter().map(|&index| self.get_at(index, epoch)))
     }
 
     /// Whether there are no samples.

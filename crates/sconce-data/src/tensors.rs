@@ -81,6 +81,10 @@ impl Dataset for TensorDataset {
     fn batch(&self, indices: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
         Ok((gather(&self.features, indices)?, gather(&self.targets, indices)?))
     }
+
+    fn batch_at(&self, indices: &[usize], _epoch: u64) -> candle_core::Result<(Tensor, Tensor)> {
+        self.batch(indices)
+    }
 }
 
 /// These rows of a tensor. On the CPU, rows are copied as wholes: candle's `index_select` goes element by element.
@@ -152,6 +156,16 @@ mod tests {
             };
             assert_eq!(flat(&a), flat(&expected), "{dtype:?}");
             assert_eq!(b.to_vec1::<u32>().unwrap(), [4, 0, 4, 2]);
+        }
+    }
+
+    /// One by one, there would be nothing to stack.
+    #[test]
+    fn batches_of_an_epoch_are_gathered_too() {
+        let x = Tensor::zeros((5, 2), DType::F32, &Device::Cpu).unwrap();
+        let set = TensorDataset::new(&x, &x).unwrap();
+        for batch in [set.batch(&[]), set.batch_at(&[], 3)] {
+            assert_eq!(batch.unwrap().0.dims(), [0, 2]);
         }
     }
 

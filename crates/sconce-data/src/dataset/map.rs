@@ -1,6 +1,6 @@
 //! Samples that are computed from another set's.
 
-use super::{Dataset, Sample, stack};
+use super::{Dataset, Sample};
 use crate::samplers::draws;
 use candle_core::Tensor;
 use sconce_core::Generator;
@@ -93,9 +93,5 @@ impl<D: Dataset, M: Apply> Dataset for Map<D, M> {
 
     fn get_at(&self, index: usize, epoch: u64) -> candle_core::Result<Sample> {
         self.map.apply(self.dataset.get_at(index, epoch)?, index, epoch)
-    }
-
-    fn batch_at(&self, indices: &[usize], epoch: u64) -> candle_core::Result<Sample> {
-        stack(indices.iter().map(|&index| self.get_at(index, epoch)))
     }
 }

@@ -104,9 +104,74 @@ impl Dataset for Shows {
         let show = |value| Tensor::new(value, &Device::Cpu);
         Ok((show(epoch as u32)?, show(index as u32)?))
     }
+}
 
-    fn batch_at(&self, indices: &[usize], epoch: u64) -> candle_core::Result<Sample> {
-        stack(indices.iter().map(|&index| self.get_at(index, epoch)))
+#[test]
+fn a_set_that_changes_needs_only_single_samples() {
+    let set = Shows(5);
+    let epochs = |batch: candle_core::Result<Sample>| batch.unwrap().0.to_vec1::<u32>().unwrap();
+    assert_eq!(epochs(set.batch_at(&[4, 0], 6)), [6, 6]);
+    assert_eq!(epochs(set.batch(&[4, 0])), [0, 0]);
+    let loader = crate::Loader::new(&set, &crate::LoaderConfig::new(5)).unwrap();
+    for epoch in [1, 2] {
+        let shown: Vec<u32> = loader.epoch(epoch).flat_map(epochs).collect();
+        assert_eq!(shown, [epoch as u32; 5]);
+    }
+}
+
+/// A set that shows which method was called.
+struct Called;
+
+impl Called {
+    fn shows(name: &str, indices: &[usize]) -> candle_core::Result<Sample> {
+        candle_core::bail!("{name} {indices:?}")
+    }
+}
+
+impl Dataset for Called {
+    fn len(&self) -> usize {
+        9
+    }
+
+    fn get(&self, index: usize) -> candle_core::Result<Sample> {
+        Self::shows("get", &[index])
+    }
+
+    fn batch(&self, indices: &[usize]) -> candle_core::Result<Sample> {
+        Self::shows("batch", indices)
+    }
+
+    fn get_at(&self, index: usize, _: u64) -> candle_core::Result<Sample> {
+        Self::shows("get_at", &[index])
+    }
+
+    fn batch_at(&self, indices: &[usize], _: u64) -> candle_core::Result<Sample> {
+        Self::shows("batch_at", indices)
+    }
+}
+
+/// A set that has a faster way keeps it.
+#[test]
+fn every_set_of_sets_calls_the_same_method() {
+    let sets: [Box<dyn Dataset>; 6] = [
+        Box::new(Called),
+        Box::new(&Called),
+        Box::new(Arc::new(Called)),
+        Box::new(Called.subset((0..9).collect()).unwrap()),
+        Box::new(Called.concat(numbers(1))),
+        Box::new(Concat::new(vec![&Called as &dyn Dataset])),
+    ];
+    for (i, set) in sets.iter().enumerate() {
+        for (call, expected) in [
+            (set.get(7), "get [7]"),
+            (set.batch(&[7, 2]), "batch [7, 2]"),
+            (set.get_at(7, 1), "get_at [7]"),
+            (set.batch_at(&[7, 2], 1), "batch_at [7, 2]"),
+        ] {
+            // A backtrace may follow.
+            let message = call.unwrap_err().to_string();
+            assert_eq!(message.lines().next(), Some(expected), "{i}");
+        }
     }
 }
 
