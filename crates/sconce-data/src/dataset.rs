@@ -3,6 +3,7 @@
 mod cache;
 mod concat;
 pub mod map;
+mod padded;
 mod shared;
 mod split;
 mod subset;
@@ -14,6 +15,7 @@ pub use cache::Cache;
 use candle_core::Tensor;
 pub use concat::Concat;
 use map::{Both, Features, Map, Seeded, Targets};
+pub use padded::PaddedBatches;
 use sconce_core::Generator;
 use std::sync::Arc;
 pub use subset::Subset;
@@ -316,6 +318,46 @@ pub trait Dataset: Send + Sync {
         Self: Sized,
     {
         Cache::new(self, usize::MAX)
+    }
+
+    /// A set of sequences of different lengths, whose batches are padded to the longest in them: features, targets or both, each
+    /// with this value, or neither where it has one shape anyhow. A model tells from the value what is padded; a loss can pass
+    /// over it, as cross-entropy over `ignore_index`.
+    ///
+    /// # Shapes
+    /// samples `[length, *]`, batches `[batch, longest, *]`
+    ///
+    /// # Errors
+    /// When a batch is asked for: sequences that differ in more than their lengths, or a value that their type doesn't have.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_data::{Dataset, Sample, candle_core::{Device, Result, Tensor}};
+    /// /// The numbers from 1 to n, and n.
+    /// struct Counting;
+    /// impl Dataset for Counting {
+    ///     fn len(&self) -> usize {
+    ///         9
+    ///     }
+    ///     fn get(&self, index: usize) -> Result<Sample> {
+    ///         let n = index as u32 + 1;
+    ///         Ok((Tensor::arange(1, n + 1, &Device::Cpu)?, Tensor::new(n, &Device::Cpu)?))
+    ///     }
+    /// }
+    /// let (numbers, counts) = Counting.padded(Some(0.), None).batch(&[2, 0])?;
+    /// assert_eq!(numbers.to_vec2::<u32>()?, [[1, 2, 3], [1, 0, 0]]);
+    /// assert_eq!(counts.to_vec1::<u32>()?, [3, 1]);
+    /// # Ok::<(), sconce_data::Error>(())
+    /// ```
+    fn padded(self, features: Option<f64>, targets: Option<f64>) -> PaddedBatches<Self>
+    where
+        Self: Sized,
+    {
+        PaddedBatches {
+            dataset: self,
+            features,
+            targets,
+        }
     }
 
     /// Like [`cache`](Self::cache), but keeps `samples` samples at most: those that are asked for first.

@@ -68,7 +68,7 @@ pub mod text;
 pub mod transforms;
 
 pub use cifar::Cifar10;
-pub use dataset::{Cache, Concat, Dataset, Sample, Subset, map};
+pub use dataset::{Cache, Concat, Dataset, PaddedBatches, Sample, Subset, map};
 pub use digits::{Digits, digits};
 pub use error::{Error, Result};
 pub use folder::data_dir;

@@ -301,3 +301,53 @@ fn what_can_not_be_stratified_is_named() {
         .collect();
     assert_eq!(sizes, [1, 2].into());
 }
+
+/// Of any length, and another one in every epoch.
+struct Growing;
+
+impl Dataset for Growing {
+    fn len(&self) -> usize {
+        5
+    }
+
+    fn get(&self, index: usize) -> candle_core::Result<Sample> {
+        self.get_at(index, 0)
+    }
+
+    fn get_at(&self, index: usize, epoch: u64) -> candle_core::Result<Sample> {
+        let numbers = Tensor::arange(0u32, index as u32 + epoch as u32, &Device::Cpu)?;
+        Ok((numbers.clone(), numbers))
+    }
+}
+
+#[test]
+fn batches_are_padded_as_far_as_they_have_to_be() {
+    let rows = |tensor: &Tensor| tensor.to_vec2::<u32>().unwrap();
+    let set = Growing.padded(Some(9.), Some(7.)).subset(vec![4, 1, 0]).unwrap();
+    let (numbers, targets) = set.batch(&[1, 2]).unwrap();
+    assert_eq!(
+        (rows(&numbers), rows(&targets)),
+        (vec![vec![0], vec![9]], vec![vec![0], vec![7]])
+    );
+    let (numbers, targets) = set.batch_at(&[2, 1], 2).unwrap();
+    assert_eq!(rows(&numbers), [[0, 1, 9], [0, 1, 2]]);
+    assert_eq!(rows(&targets), [[0, 1, 7], [0, 1, 2]]);
+    assert_eq!(set.get(1).unwrap().0.dims(), [1]);
+    // What isn't to be padded has one shape.
+    for (features, targets) in [(None, Some(0.)), (Some(0.), None), (None, None)] {
+        assert!(Growing.padded(features, targets).batch(&[1, 2]).is_err());
+        assert_eq!(
+            Growing.padded(features, targets).batch(&[2, 2]).unwrap().0.dims(),
+            [2, 2]
+        );
+    }
+    let error = Growing
+        .padded(Some(0.5), None)
+        .batch(&[1])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("value is 0.5, expected one that U32 has"),
+        "{error}"
+    );
+}

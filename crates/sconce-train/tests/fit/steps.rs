@@ -1,6 +1,7 @@
 //! What a step is made of: batches, gradients, weights.
 
 use super::*;
+use sconce_data::{BatchSize, Bucketed, BucketedConfig};
 
 #[test]
 fn gathered_batches_are_one_batch() {
@@ -191,4 +192,45 @@ fn gradients_that_are_not_finite_are_named_and_change_nothing() {
             assert!(values(&v).iter().chain(&values(&w)).all(|x| x.is_finite()));
         }
     }
+}
+
+/// Sequences of different lengths, whose sum is to be learnt.
+struct Ragged;
+
+impl Dataset for Ragged {
+    fn len(&self) -> usize {
+        24
+    }
+
+    fn get(&self, index: usize) -> CandleResult<(Tensor, Tensor)> {
+        let length = 1 + index % 5;
+        let x = (Tensor::arange(0, length as u32, &Device::Cpu)?.to_dtype(DType::F64)? / 5.)?;
+        Ok((x.clone(), (x.sum_all()? * 2.)?))
+    }
+}
+
+#[test]
+fn sequences_are_trained_on_in_buckets() {
+    let lengths = (0..24).map(|i| 1 + i % 5).collect();
+    let buckets = BucketedConfig::new(BatchSize::Tokens(10));
+    let set = Ragged.padded(Some(0.), None);
+    let store = ParamStore::new(DType::F64, &Device::Cpu);
+    let w = param(&store.builder(), (), "w", &Init::Const(0.)).unwrap();
+    let mut trainer = Trainer::new(
+        |x: &Tensor| x.sum(1)?.broadcast_mul(&w.tensor()),
+        &store,
+        sgd(&store, 0.1),
+        squares,
+    );
+    let cfg = FitConfig {
+        sampler: Some(Arc::new(Bucketed::new(lengths, &buckets).unwrap())),
+        validation: Validation::Set(&set),
+        ..quiet(30, 4)
+    };
+    let history = trainer.fit(&set, &cfg).unwrap();
+    assert!(history.epochs[29].validation.as_ref().unwrap().loss < 1e-6);
+    assert!(trainer.evaluate(&set, 7).unwrap().loss < 1e-6);
+    near(&values(&w), &[2.]);
+    // Of different lengths, they are no batch.
+    assert!(trainer.fit(&Ragged, &quiet(1, 4)).is_err());
 }
