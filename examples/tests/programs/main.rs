@@ -19,6 +19,7 @@ mod keypoints;
 mod lenet;
 mod losses;
 mod molecules;
+#[cfg(unix)]
 mod resume;
 mod segment;
 mod traffic;
