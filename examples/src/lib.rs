@@ -4,6 +4,7 @@ pub mod dates;
 pub mod digits;
 mod draws;
 mod error;
+mod kept;
 pub mod layout;
 pub mod picture;
 pub mod plot;
@@ -13,6 +14,7 @@ pub mod shapes;
 
 pub use draws::{Draws, seed_for};
 pub use error::{Failure, Result, run};
+pub use kept::{Album, Keeper};
 pub use saving::{Run, Saving, whole};
 
 use sconce::optim::schedule::WarmUpCosine;

@@ -10,8 +10,9 @@ use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{Accuracy, EpochRecord, FitConfig, Progress, Scores, Trainer, Validation};
 use sconce_examples::plot::{Cloud, clouds};
-use sconce_examples::{Common, Failure, Result, Saving, expect_at_least, figure, in_folder, say, whole};
-use std::ops::ControlFlow;
+use sconce_examples::{
+    Album, Common, Failure, Keeper, Result, Saving, expect_at_least, figure, in_folder, say, whole,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -180,21 +181,24 @@ fn run(flags: &Flags) -> Result<()> {
     let before = Trainer::new(model, &store, optimizer(&store)?, loss)
         .with_metric(Accuracy)
         .evaluate(&all, MEMBERS)?;
-    let mut panels = vec![look(&net, 0, &before)?];
+    say_scores(0, &before);
+    let mut panels = vec![panel(0, &before, &no_grad(|| net.embedding())?)?];
     let mut accuracy = before.metric("accuracy").unwrap_or(f64::NAN);
     // Most happens early.
     let shown: Vec<usize> = (1..PANELS)
         .map(|panel| flags.steps * panel * panel / ((PANELS - 1) * (PANELS - 1)))
         .collect();
-    let report = |step: &EpochRecord| {
-        if let (true, Some(scores)) = (shown.contains(&step.epoch), &step.validation) {
-            panels.push(look(&net, step.epoch, scores)?);
+    let album = Album::default();
+    let look = |step: &EpochRecord| match &step.validation {
+        Some(scores) if shown.contains(&step.epoch) => {
+            say_scores(step.epoch, scores);
+            Ok(Some(no_grad(|| net.embedding())?))
         }
-        Ok(ControlFlow::Continue(()))
+        _ => Ok(None),
     };
     let mut trainer = Trainer::new(model, &store, optimizer(&store)?, loss)
         .with_metric(Accuracy)
-        .with_callback(report);
+        .with_callback(Keeper::new(&album, look));
     let files = flags.saving.run(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
@@ -210,6 +214,15 @@ fn run(flags: &Flags) -> Result<()> {
         accuracy = last.metric("accuracy").unwrap_or(f64::NAN);
     }
     if let Some(path) = &picture {
+        for (step, embedding) in album.into_inner() {
+            if let Some(scores) = history
+                .epochs
+                .get(step - 1)
+                .and_then(|step| step.validation.as_ref())
+            {
+                panels.push(panel(step, scores, &embedding)?);
+            }
+        }
         clouds(path, &panels, 3)?;
         say(format_args!("wrote {}", path.display()));
     }
@@ -220,25 +233,25 @@ fn run(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
-/// Prints how far it is after so many steps, and gives a panel of the picture.
-fn look(net: &Net, step: usize, scores: &Scores) -> sconce::train::Result<Cloud> {
-    let accuracy = scores.metric("accuracy").unwrap_or(f64::NAN);
+/// Prints how far it is after so many steps.
+fn say_scores(step: usize, scores: &Scores) {
     say(format_args!(
-        "after step {step}: loss {:.4}, accuracy {accuracy:.4} (all members)",
-        scores.loss
+        "after step {step}: loss {:.4}, accuracy {:.4} (all members)",
+        scores.loss,
+        scores.metric("accuracy").unwrap_or(f64::NAN)
     ));
-    let title = format!("step {step}: {:.0} of {MEMBERS} right", accuracy * MEMBERS as f64);
-    Ok(cloud(title, &no_grad(|| net.embedding())?)?)
 }
 
-fn cloud(title: String, embedding: &Tensor) -> CandleResult<Cloud> {
+/// A panel of the picture.
+fn panel(step: usize, scores: &Scores, embedding: &Tensor) -> CandleResult<Cloud> {
+    let right = scores.metric("accuracy").unwrap_or(f64::NAN) * MEMBERS as f64;
     let rows = embedding.to_vec2::<f32>()?;
     let point = |row: &Vec<f32>| match row.as_slice() {
         &[x, y] => (f64::from(x), f64::from(y)),
         _ => (f64::NAN, f64::NAN),
     };
     Ok(Cloud {
-        title,
+        title: format!("step {step}: {right:.0} of {MEMBERS} right"),
         points: rows.iter().map(point).collect(),
         kinds: (0..MEMBERS as u32).map(|member| side(member) as usize).collect(),
         marked: KNOWN.iter().map(|&member| member as usize).collect(),

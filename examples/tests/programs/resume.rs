@@ -188,6 +188,45 @@ resumes! {
     vit, "vit", ["--epochs", "1", "--hidden", "16", "--layers", "1"];
 }
 
+/// Pictures of how training went show what came before a stop too.
+#[test]
+fn pictures_are_whole() {
+    for (program, arguments, picture) in [
+        (program!("karate"), ["--steps", "200"], "karate.png"),
+        (program!("gan"), ["--epochs", "6"], "samples.png"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let drawn = |name: &str, more: &[&str]| {
+            let out = place.path().join(name);
+            printed(
+                program,
+                &[&arguments, &["--out", out.to_str().unwrap()], more].concat(),
+            );
+            std::fs::read(out.join(picture)).unwrap()
+        };
+        let whole = drawn("whole", &[]);
+        let folder = place.path().join("run");
+        let saving = flags(&[], &folder);
+        let mut child = Command::new(program)
+            .args(arguments)
+            .args(&saving)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The networks that are drawn are the last to be trained.
+        let begun =
+            || any_checkpoint(&folder.join("gan")) || (picture == "karate.png" && any_checkpoint(&folder));
+        while !begun() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(30));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(drawn("pieces", &saving) == whole, "{picture}");
+    }
+}
+
 /// Two runs that end alike save the same bytes, whether or not one of them was stopped.
 #[test]
 fn models_are_equal_to_the_byte() {

@@ -13,9 +13,9 @@ use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Turn};
 use sconce_examples::plot::{Line, Look, Table, tables};
 use sconce_examples::{
-    Common, MOST, Result, Saving, digits, expect_at_least, figure, in_folder, in_range, say, seed_for, whole,
+    Album, Common, Keeper, MOST, Result, Saving, digits, expect_at_least, figure, in_folder, in_range, say,
+    seed_for, whole,
 };
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -133,24 +133,24 @@ fn run(flags: &Flags) -> Result<()> {
         if record.epoch.is_multiple_of(epochs.div_ceil(REPORTS)) || record.epoch == epochs {
             let samples = no_grad(|| generate(&fixed))?;
             let verdict = judge.judge(&samples)?;
-            let share = verdict.recognised();
-            let title = format!("After epoch {}, {share:.2} recognised", record.epoch);
-            lines.push(first(title, &samples)?);
             say(format_args!(
-                "epoch {}/{epochs}: generator's loss {:.3}, discriminator's {:.3}; recognised {share:.3}, digits {}",
+                "epoch {}/{epochs}: generator's loss {:.3}, discriminator's {:.3}; recognised {:.3}, digits {}",
                 record.epoch,
                 record.train_loss,
                 discriminator_loss(record),
+                verdict.recognised(),
                 verdict.covered()
             ));
+            return Ok(Some(samples));
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(None)
     };
+    let album = Album::default();
     let mut trainer = Trainer::new(generate, &generators, Box::new(g), deceive)
         .with_training_loss(|real, labels| deceive(&generate(&noise(real.dim(0)?)?)?, labels))
         .with_turn(Turn::new("discriminator", &discriminators, Box::new(d), tell))
         .with_generator("noise", &random)
-        .with_callback(report);
+        .with_callback(Keeper::new(&album, report));
     let files = flags.saving.run(&["gan"])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
@@ -169,6 +169,11 @@ fn run(flags: &Flags) -> Result<()> {
             .with_score("digits covered", verdict.covered() as f64))
     })?;
     if let Some(path) = &picture {
+        for (epoch, samples) in album.into_inner() {
+            let share = judge.judge(&samples)?.recognised();
+            let title = format!("After epoch {epoch}, {share:.2} recognised");
+            lines.push(first(title, &samples)?);
+        }
         draw(&verdict, &samples, &train, lines, path)?;
     }
     if smoke {
