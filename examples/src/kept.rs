@@ -75,13 +75,13 @@ mod tests {
         let (first, second) = (Album::default(), Album::default());
         let mut keeper = Keeper::new(&first, make);
         for epoch in 1..=10 {
-            keeper.on_epoch_end(&record(epoch)).unwrap();
+            assert!(keeper.on_epoch_end(&record(epoch)).unwrap().is_continue());
         }
         let mut later = Keeper::new(&second, make);
         let mut state = keeper.state().unwrap();
         state.sort_by(|a, b| a.0.cmp(&b.0));
         later.load_state(&state).unwrap();
-        later.on_epoch_end(&record(12)).unwrap();
+        assert!(later.on_epoch_end(&record(12)).unwrap().is_continue());
         let kept = second.borrow();
         let kept = kept
             .iter()
