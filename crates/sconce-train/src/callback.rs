@@ -60,7 +60,8 @@ pub trait Callback {
         }
     }
 
-    /// At the end of a run, whether it came by itself, by a break or by an error.
+    /// At the end of a run that has begun, whether it came by itself, by a break or by an error. One that was refused at its
+    /// start, such as for a checkpoint of another, has none.
     ///
     /// # Errors
     /// What the callback wants the run to end with; an error that ended it goes before.

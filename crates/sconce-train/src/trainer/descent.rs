@@ -4,7 +4,7 @@ use super::losses;
 use super::rule::Rule;
 use super::{Clip, FitConfig, Position};
 use crate::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use sconce_core::{Gradients, Parameters, backward};
 use sconce_optim::{
     ClipGradNormConfig, Ema, GradientAccumulator, GradientCheck, Optimize, check_gradients, clip_grad_norm,
@@ -51,7 +51,7 @@ impl<'a> Descent<'a> {
     /// loss or a gradient that isn't finite; reading them on another device would have it wait every time.
     pub(super) fn apply(&mut self, loss: &Tensor, at: &Moment<'_>) -> Result<()> {
         if loss.device().is_cpu() {
-            self.finite(losses::value(loss)?, at)?;
+            finite(losses::value(loss)?, self.parameters, at)?;
         }
         let mut gradients = backward(loss, self.parameters)?;
         if let Some(look) = at.first {
@@ -123,10 +123,6 @@ impl<'a> Descent<'a> {
         Ok(loss)
     }
 
-    fn finite(&self, loss: f64, at: &Moment<'_>) -> Result<()> {
-        finite(loss, self.parameters, at)
-    }
-
     fn average(&mut self) -> Result<()> {
         if let Some(averages) = &mut self.averages {
             averages.update(self.parameters)?;
@@ -177,15 +173,15 @@ fn lost_at(loss: f64, at: &Moment<'_>, names: Vec<String>) -> Error {
 
 /// The names of parameters with values that aren't finite.
 fn not_finite_values(parameters: &dyn Parameters) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for (name, var) in parameters.named_parameters() {
-        // 0, unless one of them is.
-        let sum = (var.as_detached_tensor() * 0.)?.sum_all()?;
-        if sum.to_dtype(DType::F64)?.to_scalar::<f64>()? != 0. {
-            names.push(name);
-        }
+    let values = parameters.named_parameters().into_iter();
+    let values = values.map(|(name, var)| (name, var.as_detached_tensor()));
+    // What tells it of gradients tells it of any tensors.
+    let values = Gradients::from_tensors(values, [])?;
+    if grad_norm(&values, f64::INFINITY)?.is_finite() {
+        return Ok(Vec::new());
     }
-    Ok(names)
+    let found = check_gradients(&values)?.not_finite.into_iter();
+    Ok(found.map(|found| found.name).collect())
 }
 
 fn all_finite(gradients: &Gradients, at: &Moment<'_>) -> Result<()> {
