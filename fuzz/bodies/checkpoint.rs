@@ -204,6 +204,7 @@ fn tensor(piece: &[u8]) -> Option<(String, Saved)> {
 }
 
 /// An input with this text, or that of the whole one, and these pieces.
+#[cfg(test)]
 pub(crate) fn input(text: &str, changes: &[Vec<u8>]) -> Vec<u8> {
     let pieces = [text.as_bytes()]
         .into_iter()
@@ -212,12 +213,14 @@ pub(crate) fn input(text: &str, changes: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A piece that puts a tensor in.
+#[cfg(test)]
 pub(crate) fn put(name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
     let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
     [format!("{name} {dtype:?} {}\n", axes.join(",")).as_bytes(), bytes].concat()
 }
 
 /// Inputs by the names of their files, among them one for each number of the text and each tensor, with an extreme value.
+#[cfg(test)]
 pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let (text, tensors) = whole();
     let mut seeds = vec![

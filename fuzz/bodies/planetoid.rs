@@ -70,12 +70,14 @@ fn small() -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 /// An input that replaces this file.
+#[cfg(test)]
 pub(crate) fn replacing(part: &str, content: &[u8]) -> Vec<u8> {
     let place = PARTS.iter().position(|&known| known == part).unwrap();
     [&[b'0' + place as u8], content].concat()
 }
 
 /// Inputs by the names of their files, each of a whole graph.
+#[cfg(test)]
 pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let small = small();
     let one = |part: &&str| (format!("good-{part}"), replacing(part, &small[part]));
@@ -203,6 +205,7 @@ fn lists(entries: &[(usize, &[usize])]) -> Vec<u8> {
 }
 
 /// 500 papers that cite the same 500, in one list that the pickle remembers.
+#[cfg(test)]
 fn shared_lists() -> Vec<u8> {
     let members: Vec<u8> = (0..500).flat_map(int).collect();
     let list = [&b"]("[..], &members, b"eq\x00"].concat();
