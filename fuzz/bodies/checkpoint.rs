@@ -90,7 +90,7 @@ fn train(folder: &Path, time_limit: Option<Duration>) -> sconce_train::Result<Hi
             ..ReduceLrOnPlateauConfig::default()
         })?
         .with_callback(EarlyStopping::new(&EarlyStoppingConfig::new(2), &store))
-        .with_metric(Accuracy)
+        .with_metric(Accuracy::default())
         .with_metric(F1::new(&ClassScoreConfig::default()))
         .with_metric(Auroc::new(&RankingConfig::default()))
         .with_metric(Perplexity::default())

@@ -61,12 +61,12 @@ pub trait Metric {
 ///     Tensor::new(&[[0f32, 1.]], &Device::Cpu)?,
 ///     Tensor::new(&[class], &Device::Cpu)?,
 /// ));
-/// let mut first = Accuracy.start();
+/// let mut first = Accuracy::default().start();
 /// let (output, target) = batch(1)?;
 /// first.update(&output, &target)?;
 /// let saved = first.state()?;
 ///
-/// let mut second = Accuracy.start();
+/// let mut second = Accuracy::default().start();
 /// second.load_state(&saved)?;
 /// let (output, target) = batch(0)?;
 /// second.update(&output, &target)?;

@@ -32,7 +32,7 @@ use std::path::Path;
 /// let store = VarMap::new();
 /// let net = linear(64, 10, VarBuilder::from_varmap(&store, DType::F32, &Device::Cpu))?;
 /// let adam = Adam::new(&AdamConfig { lr: 0.01, ..AdamConfig::default() }, &store)?;
-/// let mut trainer = Trainer::new(net, &store, Box::new(adam), cross_entropy).with_metric(Accuracy);
+/// let mut trainer = Trainer::new(net, &store, Box::new(adam), cross_entropy).with_metric(Accuracy::default());
 /// let cfg = FitConfig { validation: Validation::Last(0.2), ..FitConfig::new(3, 32) };
 /// let history = trainer.fit(&data, &cfg)?;
 ///

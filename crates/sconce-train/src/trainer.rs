@@ -57,7 +57,7 @@ type Loss<'a> = Box<dyn Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor> + 'a
 /// let net = linear(64, 10, VarBuilder::from_varmap(&store, DType::F32, &Device::Cpu))?;
 /// let adam = Adam::new(&AdamConfig { lr: 0.01, ..AdamConfig::default() }, &store)?;
 /// let loss = |logits: &Tensor, labels: &Tensor| candle_nn::loss::cross_entropy(logits, labels);
-/// let mut trainer = Trainer::new(net, &store, Box::new(adam), loss).with_metric(Accuracy);
+/// let mut trainer = Trainer::new(net, &store, Box::new(adam), loss).with_metric(Accuracy::default());
 /// trainer.fit(&data, &FitConfig::new(3, 32))?;
 /// assert!(trainer.evaluate(&data, 500)?.metric("accuracy").unwrap() > 0.9);
 /// assert_eq!(trainer.predict(data.features(), 500)?.dims(), [1797, 10]);

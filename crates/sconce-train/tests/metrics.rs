@@ -282,7 +282,7 @@ fn nothing_seen_is_nan() {
         let figures = figures::figures(&config, &|start| Ok(start())).unwrap();
         let none = figures_of(&config, &Some(sample(target, 0, &[1])), 1);
         let mut ignored = Vec::new();
-        if !["accuracy", "iou", "top_k_accuracy", "rmse", "r2"].contains(&config["kind"].as_str().unwrap()) {
+        if target != "values" {
             let (output, target) = sample(target, 4, &[1, 2, 3]);
             let target = (target.zeros_like().unwrap().to_dtype(DType::I64).unwrap() - 100.).unwrap();
             ignored = figures_of(&config, &Some((output, target)), 4);
@@ -301,11 +301,47 @@ fn nothing_seen_is_nan() {
 }
 
 #[test]
+fn ignored_targets_do_not_count() {
+    let numbers = [7, 200, 31, 4, 90, 15, 66, 3, 8, 121, 12];
+    for (config, kind) in KINDS.iter().filter(|(_, target)| *target != "values") {
+        let mut config: Value = serde_json::from_str(config).unwrap();
+        let without = sample(kind, 9, &numbers);
+        let (output, _) = sample(kind, 5, &[9, 1, 44, 87]);
+        let mut ignore_indices = vec![-100i64];
+        let settable = ["accuracy", "iou", "top_k_accuracy", "confusion_matrix"];
+        if settable.contains(&config["kind"].as_str().unwrap()) {
+            ignore_indices.push(255);
+        }
+        for ignore_index in ignore_indices {
+            config["ignore_index"] = ignore_index.into();
+            let (_, target) = &without;
+            let ignored = target.narrow(0, 0, 5).unwrap().zeros_like().unwrap();
+            let ignored = (ignored.to_dtype(DType::I64).unwrap() + ignore_index as f64).unwrap();
+            let target = target.to_dtype(DType::I64).unwrap();
+            let with = (
+                Tensor::cat(&[&output, &without.0], 0).unwrap(),
+                Tensor::cat(&[&ignored, &target], 0).unwrap(),
+            );
+            for size in [14, 3] {
+                let figures = [
+                    figures_of(&config, &Some(without.clone()), 9),
+                    figures_of(&config, &Some(with.clone()), size),
+                ];
+                let [expected, got] = figures.map(|figures| bits(&figures));
+                assert_eq!(got, expected, "{config}");
+            }
+        }
+    }
+}
+
+#[test]
 fn bad_batches_are_named() {
     let f = |values: &[f64]| Tensor::new(values, &Device::Cpu).unwrap();
     let whole = |values: &[i64]| Tensor::new(values, &Device::Cpu).unwrap();
     let three = f(&[0., 1., 2., 3., 4., 5.]).reshape((2, 3)).unwrap();
     let nan = f(&[0., 1., 2., 3., f64::NAN, 5.]).reshape((2, 3)).unwrap();
+    let labels = three.zeros_like().unwrap();
+    let (accuracy, iou) = (json!({"kind": "accuracy"}), json!({"kind": "iou"}));
     let top2 = json!({"kind": "top_k_accuracy", "k": 2});
     let (f1, above) = (json!({"kind": "f1"}), json!({"kind": "f1", "threshold": 0.5}));
     let (auroc, perplexity) = (json!({"kind": "auroc"}), json!({"kind": "perplexity"}));
@@ -319,19 +355,61 @@ fn bad_batches_are_named() {
             &top2,
             &three,
             whole(&[0, 3]),
-            "top-2 accuracy: target[1] is 3, expected a class below 3",
+            "top-2 accuracy: target[1] is 3, expected a class below 3, or -100 to be ignored",
         ),
         (
             &top2,
             &three,
-            whole(&[-100, 1]),
-            "top-2 accuracy: target[0] is -100, expected a class below 3",
+            whole(&[-99, 1]),
+            "top-2 accuracy: target[0] is -99, expected a class below 3, or -100 to be ignored",
         ),
         (
             &top2,
             &nan,
             whole(&[0, 1]),
             "top-2 accuracy: output[4] is NaN, expected a number",
+        ),
+        (
+            &accuracy,
+            &three,
+            whole(&[3, 0]),
+            "accuracy: target[0] is 3, expected a class below 3, or -100 to be ignored",
+        ),
+        (
+            &accuracy,
+            &nan,
+            whole(&[0, 1]),
+            "accuracy: output[4] is NaN, expected a number",
+        ),
+        (
+            &iou,
+            &three,
+            whole(&[0, 255]),
+            "iou: target[1] is 255, expected a class below 3, or -100 to be ignored",
+        ),
+        (
+            &iou,
+            &nan,
+            whole(&[0, 1]),
+            "iou: output[4] is NaN, expected a number",
+        ),
+        (
+            &f1,
+            &nan,
+            whole(&[0, 1]),
+            "f1: output[4] is NaN, expected a number",
+        ),
+        (
+            &above,
+            &nan,
+            labels.clone(),
+            "f1: output[4] is NaN, expected a number",
+        ),
+        (
+            &matrix,
+            &nan,
+            whole(&[0, 1]),
+            "confusion matrix: output[4] is NaN, expected a number",
         ),
         (
             &f1,
@@ -463,7 +541,7 @@ fn an_evaluation_reports_single_classes_too() {
     };
     let trainer = Trainer::new(|x: &Tensor| Ok(x.clone()), &store, Box::new(sgd), loss)
         .with_metric(F1::new(&cfg))
-        .with_metric(Accuracy);
+        .with_metric(Accuracy::default());
     let scores = trainer.evaluate(&data, 2).unwrap();
     let names: Vec<_> = scores.metrics.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["f1", "f1 of class 0", "f1 of class 1", "accuracy"]);

@@ -41,7 +41,7 @@
 //! let net = Mlp::new(&MlpConfig::new(64, [32], 10), store.builder())?;
 //! let adam = Adam::new(&AdamConfig { lr: 0.01, ..AdamConfig::default() }, &store)?;
 //! let loss = |logits: &Tensor, labels: &Tensor| cross_entropy(logits, labels, Reduction::Mean);
-//! let mut trainer = Trainer::new(net, &store, Box::new(adam), loss).with_metric(Accuracy);
+//! let mut trainer = Trainer::new(net, &store, Box::new(adam), loss).with_metric(Accuracy::default());
 //! trainer.fit(&train, &FitConfig::new(5, 32))?;
 //! assert!(trainer.evaluate(&test, 256)?.metric("accuracy").unwrap() > 0.9);
 //! # }

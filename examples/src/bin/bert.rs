@@ -232,8 +232,8 @@ fn fine_tune(
         ..AdamConfig::default()
     };
     let loss = |logits: &Tensor, kinds: &Tensor| cross_entropy(logits, kinds, Reduction::Mean);
-    let mut trainer =
-        Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss).with_metric(Accuracy);
+    let mut trainer = Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss)
+        .with_metric(Accuracy::default());
     let files = flags.saving.run(&[&format!("seed-{seed}"), run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),

@@ -226,7 +226,7 @@ fn learn(
     let model = |ids: &Tensor| net.forward_t(ids, false);
     let mut trainer = Trainer::new(model, &store, adam, loss)
         .with_training_loss(with_decay)
-        .with_metric(Accuracy);
+        .with_metric(Accuracy::default());
     let files = flags.saving.run(&[run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),

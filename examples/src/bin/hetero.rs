@@ -230,7 +230,7 @@ fn learn(
     };
     let adam = Box::new(Adam::new(&adam, &store)?);
     let loss = |logits: &Tensor, fields: &Tensor| cross_entropy(logits, fields, Reduction::Mean);
-    let mut trainer = Trainer::new(net, &store, adam, loss).with_metric(Accuracy);
+    let mut trainer = Trainer::new(net, &store, adam, loss).with_metric(Accuracy::default());
     let validation = papers(LABELLED, LABELLED + VALIDATION, device)?;
     let run = format!("{}-seed-{seed}", if typed { "types" } else { "alike" });
     let files = flags.saving.run(&[&run])?;

@@ -179,7 +179,7 @@ fn run(flags: &Flags) -> Result<()> {
         KNOWN[1]
     ));
     let before = Trainer::new(model, &store, optimizer(&store)?, loss)
-        .with_metric(Accuracy)
+        .with_metric(Accuracy::default())
         .evaluate(&all, MEMBERS)?;
     say_scores(0, &before);
     let mut panels = vec![panel(0, &before, &no_grad(|| net.embedding())?)?];
@@ -197,7 +197,7 @@ fn run(flags: &Flags) -> Result<()> {
         _ => Ok(None),
     };
     let mut trainer = Trainer::new(model, &store, optimizer(&store)?, loss)
-        .with_metric(Accuracy)
+        .with_metric(Accuracy::default())
         .with_callback(Keeper::new(&album, look));
     let files = flags.saving.run(&[])?;
     let cfg = FitConfig {

@@ -167,7 +167,8 @@ fn run(flags: &Flags) -> Result<()> {
     }
 
     let data = Data::load(&plan, flags.data.as_deref())?;
-    let mut trainer = Trainer::new(model, &store, plan.optimizer(&store)?, loss).with_metric(Accuracy);
+    let mut trainer =
+        Trainer::new(model, &store, plan.optimizer(&store)?, loss).with_metric(Accuracy::default());
     if let Some(schedule) = plan.schedule() {
         trainer = trainer.with_schedule(schedule);
     }

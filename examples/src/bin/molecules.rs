@@ -217,7 +217,7 @@ fn learn(flags: &Flags, molecules: &[Molecule], bonds: bool, device: &Device) ->
     let adam = Box::new(Adam::new(&adam, &store)?);
     let loss = |logits: &Tensor, kinds: &Tensor| cross_entropy(logits, kinds, Reduction::Mean);
     let mut trainer = Trainer::new(net, &store, adam, loss)
-        .with_metric(Accuracy)
+        .with_metric(Accuracy::default())
         .with_callback(move |epoch: &EpochRecord| {
             let (i, loss) = (epoch.epoch, epoch.train_loss);
             if bonds {

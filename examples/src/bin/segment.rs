@@ -101,7 +101,7 @@ fn run(flags: &Flags) -> Result<()> {
     };
     let loss = |logits: &Tensor, classes: &Tensor| cross_entropy(logits, classes, Reduction::Mean);
     let mut trainer = Trainer::new(net, &store, Box::new(Adam::new(&adam, &store)?), loss)
-        .with_metric(MeanIou)
+        .with_metric(MeanIou::default())
         .with_schedule(warm_up_then_cosine(flags.lr));
     say(format_args!(
         "a U-Net of {} parameters; {count} pictures of {side}×{side} to train with, the last tenth to validate, {TEST} to test",

@@ -119,7 +119,7 @@ fn run(flags: &Flags) -> Result<()> {
         Box::new(Adam::new(&adam, &store)?),
         |logits, labels| cross_entropy_with(logits, labels, &smooth, Reduction::Mean),
     )
-    .with_metric(Accuracy)
+    .with_metric(Accuracy::default())
     .with_schedule(warm_up_then_cosine(flags.lr));
     say(format_args!(
         "a transformer of {} parameters over {} patches; {} digits to train with, the last tenth to validate, {} to test",

@@ -5,22 +5,39 @@ use candle_core::{Result, Tensor};
 
 const NAME: &str = "accuracy";
 
-/// How often the largest output is that of the right class.
+/// How often the largest output is that of the right class; of equal ones, the first counts as largest.
 ///
 /// # Shapes
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
 ///
+/// # Errors
+/// `update`: shapes that don't fit; a target that is no class and isn't `ignore_index`; an output that is NaN.
+///
+/// # Source
+/// `sklearn.metrics.accuracy_score`; `torchmetrics.Accuracy` with `ignore_index`
+///
 /// # Example
 /// ```
 /// use sconce_train::{Accuracy, Metric, candle_core::{Device, Tensor}};
-/// let mut accuracy = Accuracy.start();
-/// let logits = Tensor::new(&[[0f32, 1.], [2., 1.], [0., 1.]], &Device::Cpu)?;
-/// accuracy.update(&logits, &Tensor::new(&[1u32, 0, 0], &Device::Cpu)?)?;
+/// let mut accuracy = Accuracy::default().start();
+/// // Predicted are 1, 0, 1, 0; the last position doesn't count.
+/// let logits = Tensor::new(&[[0f32, 1.], [2., 1.], [0., 1.], [1., 0.]], &Device::Cpu)?;
+/// accuracy.update(&logits, &Tensor::new(&[1i64, 0, 0, -100], &Device::Cpu)?)?;
 /// assert_eq!(accuracy.value(), 2. / 3.);
 /// # Ok::<(), sconce_train::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
-pub struct Accuracy;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accuracy {
+    /// The target of what doesn't count, such as padding.
+    pub ignore_index: i64,
+}
+
+impl Default for Accuracy {
+    /// −100 is ignored, as PyTorch's cross-entropy has it.
+    fn default() -> Self {
+        Self { ignore_index: -100 }
+    }
+}
 
 impl Metric for Accuracy {
     fn name(&self) -> &'static str {
@@ -28,22 +45,30 @@ impl Metric for Accuracy {
     }
 
     fn start(&self) -> Box<dyn Accumulator> {
-        Box::new(Count { right: 0, all: 0 })
+        Box::new(Count {
+            ignore_index: self.ignore_index,
+            right: 0,
+            all: 0,
+        })
     }
 }
 
 struct Count {
+    ignore_index: i64,
     right: u64,
     all: u64,
 }
 
 impl Accumulator for Count {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
-        inputs::classes(NAME, output, target)?;
-        let target = inputs::whole_numbers(NAME, "target", target)?;
-        let predicted = inputs::whole_numbers(NAME, "output", &output.argmax(1)?)?;
-        self.all += target.len() as u64;
-        self.right += predicted.iter().zip(&target).filter(|(p, t)| p == t).count() as u64;
+        let classes = inputs::classes(NAME, output, target)?;
+        let targets = inputs::class_numbers(NAME, target, classes, self.ignore_index)?;
+        for (predicted, target) in inputs::largest(NAME, output)?.into_iter().zip(targets) {
+            if let Some(target) = target {
+                self.all += 1;
+                self.right += u64::from(predicted == target);
+            }
+        }
         Ok(())
     }
 
@@ -73,8 +98,8 @@ mod tests {
     fn positions_count_one_by_one() {
         // [batch 1, classes 2, positions 3]
         let output = Tensor::new(&[[[1f32, 0., 5.], [0., 1., 6.]]], &Device::Cpu).unwrap();
-        for (target, value) in [([0u8, 1, 1], 1.), ([1, 1, 0], 1. / 3.), ([7, 7, 7], 0.)] {
-            let mut accuracy = Accuracy.start();
+        for (target, value) in [([0u8, 1, 1], 1.), ([1, 1, 0], 1. / 3.), ([1, 0, 0], 0.)] {
+            let mut accuracy = Accuracy::default().start();
             assert!(accuracy.value().is_nan());
             let target = Tensor::new(&[target], &Device::Cpu).unwrap();
             accuracy.update(&output, &target).unwrap();
@@ -86,14 +111,19 @@ mod tests {
     fn shapes_that_do_not_fit_are_named() {
         let output = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap();
         let target = Tensor::zeros((3, 1), DType::U32, &Device::Cpu).unwrap();
-        let error = Error::from(Accuracy.start().update(&output, &target).unwrap_err());
+        let error = Error::from(Accuracy::default().start().update(&output, &target).unwrap_err());
         assert_eq!(
             error.to_string(),
             "accuracy: target has shape [3, 1], expected [3], one class for each output"
         );
-        assert!(Accuracy.start().update(&target.get(0).unwrap(), &target).is_err());
+        assert!(
+            Accuracy::default()
+                .start()
+                .update(&target.get(0).unwrap(), &target)
+                .is_err()
+        );
         let target = Tensor::new(&[1.9f32, 0.4, 0.], &Device::Cpu).unwrap();
-        let error = Error::from(Accuracy.start().update(&output, &target).unwrap_err());
+        let error = Error::from(Accuracy::default().start().update(&output, &target).unwrap_err());
         assert_eq!(
             error.to_string(),
             "accuracy: target has dtype F32, expected one of whole numbers"

@@ -161,12 +161,11 @@ impl Accumulator for ClassCounts {
         match self.cfg.decision {
             Decision::Largest => {
                 let classes = inputs::classes(self.name, output, target)?;
-                let targets = inputs::class_numbers(self.name, target, classes, Some(ignore))?;
-                let predicted = output.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
+                let targets = inputs::class_numbers(self.name, target, classes, ignore)?;
+                let predicted = inputs::largest(self.name, output)?;
                 self.room_for(classes)?;
                 for (predicted, target) in predicted.into_iter().zip(targets) {
                     if let Some(target) = target {
-                        let predicted = predicted as usize;
                         self.count(predicted, true, predicted == target);
                         if predicted != target {
                             self.count(target, false, true);
@@ -178,12 +177,12 @@ impl Accumulator for ClassCounts {
             Decision::Above(threshold) => {
                 inputs::same_shape(self.name, output, target)?;
                 let (labels, positions) = inputs::label_axis(output);
-                let targets = inputs::labels(self.name, target, Some(ignore))?;
-                let above = output.gt(threshold)?.flatten_all()?.to_vec1::<u8>()?;
+                let targets = inputs::labels(self.name, target, ignore)?;
+                let above = inputs::above(self.name, output, threshold)?;
                 self.room_for(labels)?;
                 for (i, (above, target)) in above.into_iter().zip(targets).enumerate() {
                     if let Some(target) = target {
-                        self.count(i / positions % labels, above != 0, target);
+                        self.count(i / positions % labels, above, target);
                         self.seen += 1;
                     }
                 }

@@ -35,7 +35,7 @@ impl Default for ConfusionMatrixConfig {
 ///
 /// # Errors
 /// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
-/// `ignore_index`.
+/// `ignore_index`; an output that is NaN.
 ///
 /// # Source
 /// `sklearn.metrics.confusion_matrix`
@@ -132,27 +132,27 @@ impl ConfusionMatrix {
 
 impl Accumulator for ConfusionMatrix {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
-        let ignore = Some(self.cfg.ignore_index);
+        let ignore = self.cfg.ignore_index;
         let (targets, predicted) = match self.cfg.decision {
             Decision::Largest => {
                 let classes = inputs::classes(NAME, output, target)?;
                 let targets = inputs::class_numbers(NAME, target, classes, ignore)?;
-                let predicted = output.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
+                let predicted = inputs::largest(NAME, output)?;
                 self.room_for(classes)?;
                 (targets, predicted)
             }
             Decision::Above(threshold) => {
                 inputs::same_shape(NAME, output, target)?;
                 let targets = inputs::labels(NAME, target, ignore)?;
-                let above = output.gt(threshold)?.flatten_all()?.to_vec1::<u8>()?;
+                let above = inputs::above(NAME, output, threshold)?;
                 self.room_for(2)?;
                 let targets = targets.into_iter().map(|label| label.map(usize::from));
-                (targets.collect(), above.into_iter().map(u32::from).collect())
+                (targets.collect(), above.into_iter().map(usize::from).collect())
             }
         };
         for (actual, predicted) in targets.into_iter().zip(predicted) {
             if let Some(actual) = actual {
-                self.add(actual, predicted as usize);
+                self.add(actual, predicted);
             }
         }
         Ok(())

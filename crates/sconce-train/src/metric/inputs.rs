@@ -55,11 +55,11 @@ pub(super) fn class_numbers(
     metric: &str,
     target: &Tensor,
     classes: usize,
-    ignore_index: Option<i64>,
+    ignore_index: i64,
 ) -> Result<Vec<Option<usize>>> {
     let numbers = whole_numbers(metric, "target", target)?;
     let number = |(index, number): (usize, i64)| match usize::try_from(number) {
-        _ if Some(number) == ignore_index => Ok(None),
+        _ if number == ignore_index => Ok(None),
         Ok(class) if class < classes => Ok(Some(class)),
         _ => {
             let error = Error::Value {
@@ -67,10 +67,7 @@ pub(super) fn class_numbers(
                 argument: "target",
                 index,
                 value: number.to_string(),
-                expected: match ignore_index {
-                    Some(ignore_index) => format!("a class below {classes}, or {ignore_index} to be ignored"),
-                    None => format!("a class below {classes}"),
-                },
+                expected: format!("a class below {classes}, or {ignore_index} to be ignored"),
             };
             Err(error.into())
         }
@@ -78,13 +75,43 @@ pub(super) fn class_numbers(
     numbers.into_iter().enumerate().map(number).collect()
 }
 
+/// The class of the largest value at each position of an output `[batch, classes, *positions]`, in the order of the target's values;
+/// of equal ones the first.
+///
+/// # Errors
+/// A value is NaN, beside which none is the largest.
+pub(super) fn largest(metric: &str, output: &Tensor) -> Result<Vec<usize>> {
+    all_numbers(metric, output)?;
+    let classes = output.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
+    Ok(classes.into_iter().map(|class| class as usize).collect())
+}
+
+/// Whether each value lies above this, in their order.
+///
+/// # Errors
+/// A value is NaN, which is neither above nor below.
+pub(super) fn above(metric: &str, output: &Tensor, threshold: f64) -> Result<Vec<bool>> {
+    all_numbers(metric, output)?;
+    let above = output.gt(threshold)?.flatten_all()?.to_vec1::<u8>()?;
+    Ok(above.into_iter().map(|above| above != 0).collect())
+}
+
+/// [`no_nan`] for values that stay on their device unless there is one.
+fn all_numbers(metric: &str, output: &Tensor) -> Result<()> {
+    let nans = output.ne(output)?.flatten_all()?;
+    if nans.elem_count() > 0 && nans.max(0)?.to_scalar::<u8>()? > 0 {
+        no_nan(metric, 0, &values(output)?)?;
+    }
+    Ok(())
+}
+
 /// Yes or no in their order, `None` where one is to be ignored.
 ///
 /// # Errors
 /// A value that is neither 0 nor 1.
-pub(super) fn labels(metric: &str, target: &Tensor, ignore_index: Option<i64>) -> Result<Vec<Option<bool>>> {
+pub(super) fn labels(metric: &str, target: &Tensor, ignore_index: i64) -> Result<Vec<Option<bool>>> {
     let label = |(index, value): (usize, f64)| match value {
-        _ if ignore_index.is_some_and(|ignore| value == ignore as f64) => Ok(None),
+        _ if value == ignore_index as f64 => Ok(None),
         0. => Ok(Some(false)),
         1. => Ok(Some(true)),
         _ => {
@@ -93,10 +120,7 @@ pub(super) fn labels(metric: &str, target: &Tensor, ignore_index: Option<i64>) -
                 argument: "target",
                 index,
                 value: value.to_string(),
-                expected: match ignore_index {
-                    Some(ignore_index) => format!("0 or 1, or {ignore_index} to be ignored"),
-                    None => "0 or 1".to_owned(),
-                },
+                expected: format!("0 or 1, or {ignore_index} to be ignored"),
             };
             Err(error.into())
         }
@@ -149,7 +173,7 @@ pub(super) fn each_position(
 }
 
 /// # Errors
-/// A value is NaN, which has no place in a ranking.
+/// A value is NaN, which has no place in an order.
 pub(super) fn no_nan(metric: &str, index: usize, values: &[f64]) -> Result<()> {
     match values.iter().position(|value| value.is_nan()) {
         None => Ok(()),

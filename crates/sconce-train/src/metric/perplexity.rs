@@ -64,7 +64,7 @@ struct Likelihood {
 impl Accumulator for Likelihood {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
         let classes = inputs::classes(NAME, output, target)?;
-        let targets = inputs::class_numbers(NAME, target, classes, Some(self.ignore_index))?;
+        let targets = inputs::class_numbers(NAME, target, classes, self.ignore_index)?;
         inputs::each_position(output, |i, logits| {
             let target = targets.get(i).copied().flatten();
             if let Some(logit) = target.and_then(|class| logits.get(class)) {

@@ -93,7 +93,7 @@ impl Ranking {
         };
         let scores = inputs::values(&in_rows(output)?)?;
         inputs::no_nan(self.name, 0, &scores)?;
-        let targets = inputs::labels(self.name, &in_rows(target)?, Some(self.cfg.ignore_index))?;
+        let targets = inputs::labels(self.name, &in_rows(target)?, self.cfg.ignore_index)?;
         let number = |label: Option<bool>| label.map_or(-1, i64::from);
         Ok(Batch {
             kind: Kind::Labels,
@@ -109,7 +109,7 @@ impl Ranking {
             let expected = "[batch, classes ≥ 2, *positions], or the target's";
             return Err(Error::shape(self.name, "output", expected, output.dims()).into());
         }
-        let ignore = Some(self.cfg.ignore_index);
+        let ignore = self.cfg.ignore_index;
         let classes_of = inputs::class_numbers(self.name, target, classes, ignore)?;
         let (mut scores, mut targets) = (Vec::new(), Vec::new());
         inputs::each_position(output, |i, values| {

@@ -11,7 +11,7 @@ use sconce_core::Error;
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
 ///
 /// # Errors
-/// `new`: k is 0. `update`: shapes that don't fit, a target that is no class, an output that is NaN.
+/// `new`: k is 0. `update`: shapes that don't fit, a target that is no class and isn't to be ignored, an output that is NaN.
 ///
 /// # Source
 /// `sklearn.metrics.top_k_accuracy_score`
@@ -30,11 +30,12 @@ use sconce_core::Error;
 #[derive(Debug, Clone)]
 pub struct TopKAccuracy {
     k: usize,
+    ignore_index: i64,
     name: String,
 }
 
 impl TopKAccuracy {
-    /// With this k.
+    /// With this k; the target −100 doesn't count, as in PyTorch's cross-entropy.
     ///
     /// # Errors
     /// See [`TopKAccuracy`].
@@ -43,7 +44,16 @@ impl TopKAccuracy {
             return Err(Error::config("top-k accuracy", "k", k, "at least 1").into());
         }
         let name = format!("top-{k} accuracy");
-        Ok(Self { k, name })
+        Ok(Self {
+            k,
+            ignore_index: -100,
+            name,
+        })
+    }
+
+    /// Another target is that of what doesn't count.
+    pub fn with_ignore_index(self, ignore_index: i64) -> Self {
+        Self { ignore_index, ..self }
     }
 }
 
@@ -71,7 +81,7 @@ impl Accumulator for Count {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
         let name = &self.metric.name;
         let classes = inputs::classes(name, output, target)?;
-        let targets = inputs::class_numbers(name, target, classes, None)?;
+        let targets = inputs::class_numbers(name, target, classes, self.metric.ignore_index)?;
         let mut right = 0;
         inputs::each_position(output, |i, values| {
             inputs::no_nan(name, i, values)?;
@@ -84,7 +94,7 @@ impl Accumulator for Count {
             Ok(())
         })?;
         self.right += right;
-        self.all += targets.len() as u64;
+        self.all += targets.iter().flatten().count() as u64;
         Ok(())
     }
 

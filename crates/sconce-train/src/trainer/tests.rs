@@ -218,7 +218,7 @@ fn figures_are_over_the_whole_set() {
         seen.borrow_mut().push(y.dims()[0]);
         y.to_dtype(DType::F64)?.mean_all()
     };
-    let trainer = Trainer::new(model, &store, sgd(&store, 0.1), loss).with_metric(Accuracy);
+    let trainer = Trainer::new(model, &store, sgd(&store, 0.1), loss).with_metric(Accuracy::default());
     let scores = trainer.evaluate(&data, 3).unwrap();
     assert_eq!(scores.metric("accuracy"), Some(0.6));
     assert!((scores.loss - 0.6).abs() < 1e-12);

@@ -67,12 +67,14 @@ fn metric(config: &Value, average: Average) -> Result<Box<dyn Metric>, String> {
         per_class: config["per_class"].as_bool().unwrap_or(false),
         ..RankingConfig::default()
     };
+    let ignore_index = config["ignore_index"].as_i64().unwrap_or(-100);
     Ok(match kind(config) {
-        "accuracy" => Box::new(Accuracy),
-        "iou" => Box::new(MeanIou),
+        "accuracy" => Box::new(Accuracy { ignore_index }),
+        "iou" => Box::new(MeanIou { ignore_index }),
         "top_k_accuracy" => {
             let k = config["k"].as_u64().ok_or("no k")?;
-            Box::new(TopKAccuracy::new(k as usize).map_err(text)?)
+            let metric = TopKAccuracy::new(k as usize).map_err(text)?;
+            Box::new(metric.with_ignore_index(ignore_index))
         }
         "precision" => Box::new(Precision::new(&scores)),
         "recall" => Box::new(Recall::new(&scores)),

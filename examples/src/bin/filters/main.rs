@@ -103,7 +103,7 @@ fn run(flags: &Flags) -> Result<()> {
     };
     let loss = |logits: &Tensor, labels: &Tensor| cross_entropy(logits, labels, Reduction::Mean);
     let mut trainer = Trainer::new(lenet, &net, Box::new(Adam::new(&adam, &net)?), loss)
-        .with_metric(Accuracy)
+        .with_metric(Accuracy::default())
         .with_schedule(warm_up_then_cosine(flags.lr));
     say(format_args!(
         "\n{} digits to train with, {} to test",

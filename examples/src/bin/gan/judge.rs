@@ -44,7 +44,8 @@ impl Judge {
         };
         let loss = |logits: &Tensor, labels: &Tensor| cross_entropy(logits, labels, Reduction::Mean);
         let adam = Adam::new(&adam, &store)?;
-        let mut trainer = Trainer::new(net.clone(), &store, Box::new(adam), loss).with_metric(Accuracy);
+        let mut trainer =
+            Trainer::new(net.clone(), &store, Box::new(adam), loss).with_metric(Accuracy::default());
         let cfg = FitConfig {
             checkpoints: files.checkpoints(),
             progress: Progress::Notices,

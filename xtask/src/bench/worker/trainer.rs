@@ -110,7 +110,7 @@ fn by_hand(data: &TensorDataset) -> Result<Duration> {
 fn ours(data: &TensorDataset, cfg: &FitConfig<'_>) -> Result<Duration> {
     let (store, net, sgd) = lenet()?;
     let loss = |logits: &Tensor, labels: &Tensor| cross_entropy(logits, labels, Reduction::Mean);
-    let mut trainer = Trainer::new(net, &store, Box::new(sgd), loss).with_metric(Accuracy);
+    let mut trainer = Trainer::new(net, &store, Box::new(sgd), loss).with_metric(Accuracy::default());
     let start = Instant::now();
     trainer.fit(data, cfg)?;
     Ok(start.elapsed())
