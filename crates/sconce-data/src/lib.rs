@@ -42,6 +42,7 @@ mod bytes;
 mod cifar;
 mod dataset;
 mod digits;
+mod dispatch;
 mod error;
 mod folder;
 pub mod idx;

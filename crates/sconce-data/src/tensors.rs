@@ -1,7 +1,8 @@
 //! Samples that are held in memory, as tensors.
 
+use crate::dispatch::on_cpu;
 use crate::{Dataset, Error, Result};
-use candle_core::{DType, Tensor, WithDType};
+use candle_core::{Tensor, WithDType};
 use sconce_core::cpu;
 
 /// Features and targets in memory, a row of each a sample.
@@ -93,15 +94,8 @@ fn gather(tensor: &Tensor, rows: &[usize]) -> candle_core::Result<Tensor> {
     if let Some(&index) = rows.iter().find(|&&row| row >= len) {
         return Err(Error::Index { index, len }.into());
     }
-    if tensor.device().is_cpu() {
-        match tensor.dtype() {
-            DType::U8 => return copy::<u8>(tensor, rows),
-            DType::U32 => return copy::<u32>(tensor, rows),
-            DType::I64 => return copy::<i64>(tensor, rows),
-            DType::F32 => return copy::<f32>(tensor, rows),
-            DType::F64 => return copy::<f64>(tensor, rows),
-            _ => {}
-        }
+    if let Some(copied) = on_cpu!(tensor, copy(tensor, rows)) {
+        return copied;
     }
     let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
     tensor.index_select(&Tensor::new(index, tensor.device())?, 0)
@@ -124,7 +118,7 @@ fn copy<T: WithDType>(tensor: &Tensor, rows: &[usize]) -> candle_core::Result<Te
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn batches_are_index_select_in_every_type() {

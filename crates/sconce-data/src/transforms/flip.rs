@@ -3,7 +3,8 @@
 use super::draw::{check_probability, happens};
 use super::size::height_and_width;
 use crate::Result;
-use candle_core::{D, DType, Tensor, WithDType, shape::Dim};
+use crate::dispatch::on_cpu;
+use candle_core::{D, Tensor, WithDType, shape::Dim};
 use sconce_core::{Generator, cpu};
 
 /// Mirrors images left to right.
@@ -42,15 +43,10 @@ pub fn vertical_flip(images: &Tensor) -> Result<Tensor> {
 pub(super) fn backwards(images: &Tensor, axis: D) -> Result<Tensor> {
     let axis = axis.to_index(images.shape(), "flip")?;
     let images = images.contiguous()?;
-    if images.device().is_cpu() && axis + 1 == images.rank() {
-        match images.dtype() {
-            DType::U8 => return reverse_rows::<u8>(&images),
-            DType::U32 => return reverse_rows::<u32>(&images),
-            DType::I64 => return reverse_rows::<i64>(&images),
-            DType::F32 => return reverse_rows::<f32>(&images),
-            DType::F64 => return reverse_rows::<f64>(&images),
-            _ => {}
-        }
+    if axis + 1 == images.rank()
+        && let Some(reversed) = on_cpu!(images, reverse_rows(&images))
+    {
+        return reversed;
     }
     Ok(images.flip(&[axis])?)
 }
@@ -142,7 +138,7 @@ impl RandomVerticalFlip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn as_often_as_the_probability_says() {

@@ -2,7 +2,8 @@
 
 use super::size::{check_fill, height_and_width};
 use crate::Result;
-use candle_core::{D, DType, Tensor, WithDType};
+use crate::dispatch::on_cpu;
+use candle_core::{D, Tensor, WithDType};
 use sconce_core::cpu;
 
 /// How a rectangle lies along one axis: how much of it is before the images, within them and after them.
@@ -44,15 +45,8 @@ impl Span {
 /// Fewer than two axes; a fill that the images' type can't hold.
 pub(super) fn window(images: &Tensor, rows: Span, columns: Span, fill: f64) -> Result<Tensor> {
     check_fill(fill, images.dtype())?;
-    if images.device().is_cpu() {
-        match images.dtype() {
-            DType::U8 => return copy::<u8>(images, rows, columns, fill),
-            DType::U32 => return copy::<u32>(images, rows, columns, fill),
-            DType::I64 => return copy::<i64>(images, rows, columns, fill),
-            DType::F32 => return copy::<f32>(images, rows, columns, fill),
-            DType::F64 => return copy::<f64>(images, rows, columns, fill),
-            _ => {}
-        }
+    if let Some(copied) = on_cpu!(images, copy(images, rows, columns, fill)) {
+        return copied;
     }
     let mut shown = images.narrow(D::Minus2, rows.start, rows.within)?.narrow(
         D::Minus1,
@@ -102,7 +96,7 @@ fn copy<T: WithDType>(images: &Tensor, rows: Span, columns: Span, fill: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn spans_add_up_wherever_they_lie() {
