@@ -11,7 +11,8 @@ const NAME: &str = "accuracy";
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
 ///
 /// # Errors
-/// `update`: shapes that don't fit; a target that is no class and isn't `ignore_index`; an output that is NaN.
+/// `update`: shapes that don't fit; a target that is no class and isn't `ignore_index`; an output that is NaN where the target
+/// counts.
 ///
 /// # Source
 /// `sklearn.metrics.accuracy_score`; `torchmetrics.Accuracy` with `ignore_index`
@@ -63,7 +64,7 @@ impl Accumulator for Count {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
         let classes = inputs::classes(NAME, output, target)?;
         let targets = inputs::class_numbers(NAME, target, classes, self.ignore_index)?;
-        for (predicted, target) in inputs::largest(NAME, output)?.into_iter().zip(targets) {
+        for (predicted, target) in inputs::largest(NAME, output, &targets)?.into_iter().zip(targets) {
             if let Some(target) = target {
                 self.all += 1;
                 self.right += u64::from(predicted == target);

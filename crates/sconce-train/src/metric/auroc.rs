@@ -17,7 +17,7 @@ const NAME: &str = "auroc";
 ///
 /// # Errors
 /// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
-/// `ignore_index`; an output that is NaN.
+/// `ignore_index`; an output that is NaN where the target counts.
 ///
 /// # Source
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982;

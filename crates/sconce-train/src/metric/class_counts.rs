@@ -162,7 +162,7 @@ impl Accumulator for ClassCounts {
             Decision::Largest => {
                 let classes = inputs::classes(self.name, output, target)?;
                 let targets = inputs::class_numbers(self.name, target, classes, ignore)?;
-                let predicted = inputs::largest(self.name, output)?;
+                let predicted = inputs::largest(self.name, output, &targets)?;
                 self.room_for(classes)?;
                 for (predicted, target) in predicted.into_iter().zip(targets) {
                     if let Some(target) = target {
@@ -178,7 +178,7 @@ impl Accumulator for ClassCounts {
                 inputs::same_shape(self.name, output, target)?;
                 let (labels, positions) = inputs::label_axis(output);
                 let targets = inputs::labels(self.name, target, ignore)?;
-                let above = inputs::above(self.name, output, threshold)?;
+                let above = inputs::above(self.name, output, threshold, &targets)?;
                 self.room_for(labels)?;
                 for (i, (above, target)) in above.into_iter().zip(targets).enumerate() {
                     if let Some(target) = target {

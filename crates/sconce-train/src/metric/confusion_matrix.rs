@@ -35,7 +35,7 @@ impl Default for ConfusionMatrixConfig {
 ///
 /// # Errors
 /// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
-/// `ignore_index`; an output that is NaN.
+/// `ignore_index`; an output that is NaN where the target counts.
 ///
 /// # Source
 /// `sklearn.metrics.confusion_matrix`
@@ -137,14 +137,14 @@ impl Accumulator for ConfusionMatrix {
             Decision::Largest => {
                 let classes = inputs::classes(NAME, output, target)?;
                 let targets = inputs::class_numbers(NAME, target, classes, ignore)?;
-                let predicted = inputs::largest(NAME, output)?;
+                let predicted = inputs::largest(NAME, output, &targets)?;
                 self.room_for(classes)?;
                 (targets, predicted)
             }
             Decision::Above(threshold) => {
                 inputs::same_shape(NAME, output, target)?;
                 let targets = inputs::labels(NAME, target, ignore)?;
-                let above = inputs::above(NAME, output, threshold)?;
+                let above = inputs::above(NAME, output, threshold, &targets)?;
                 self.room_for(2)?;
                 let targets = targets.into_iter().map(|label| label.map(usize::from));
                 (targets.collect(), above.into_iter().map(usize::from).collect())

@@ -75,34 +75,46 @@ pub(super) fn class_numbers(
     numbers.into_iter().enumerate().map(number).collect()
 }
 
-/// The class of the largest value at each position of an output `[batch, classes, *positions]`, in the order of the target's values;
-/// of equal ones the first.
+/// The class of the largest value at each position of an output `[batch, classes, *positions]`, in the order of the target's
+/// values, which are given; of equal ones the first.
 ///
 /// # Errors
-/// A value is NaN, beside which none is the largest.
-pub(super) fn largest(metric: &str, output: &Tensor) -> Result<Vec<usize>> {
-    all_numbers(metric, output)?;
+/// A value is NaN, beside which none is the largest, where the target counts.
+pub(super) fn largest(metric: &str, output: &Tensor, targets: &[Option<usize>]) -> Result<Vec<usize>> {
+    if has_nan(output)? {
+        each_position(output, |i, values| match targets.get(i) {
+            Some(Some(_)) => no_nan(metric, i, values),
+            _ => Ok(()),
+        })?;
+    }
     let classes = output.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
     Ok(classes.into_iter().map(|class| class as usize).collect())
 }
 
-/// Whether each value lies above this, in their order.
+/// Whether each value lies above this, in their order, which is that of the given targets.
 ///
 /// # Errors
-/// A value is NaN, which is neither above nor below.
-pub(super) fn above(metric: &str, output: &Tensor, threshold: f64) -> Result<Vec<bool>> {
-    all_numbers(metric, output)?;
+/// A value is NaN, which is neither above nor below, where the target counts.
+pub(super) fn above(
+    metric: &str,
+    output: &Tensor,
+    threshold: f64,
+    targets: &[Option<bool>],
+) -> Result<Vec<bool>> {
+    if has_nan(output)? {
+        let counted = values(output)?.into_iter().zip(targets).enumerate();
+        for (i, (value, _)) in counted.filter(|(_, (_, target))| target.is_some()) {
+            no_nan(metric, i, &[value])?;
+        }
+    }
     let above = output.gt(threshold)?.flatten_all()?.to_vec1::<u8>()?;
     Ok(above.into_iter().map(|above| above != 0).collect())
 }
 
-/// [`no_nan`] for values that stay on their device unless there is one.
-fn all_numbers(metric: &str, output: &Tensor) -> Result<()> {
+/// Asked where the values are, which may be many.
+fn has_nan(output: &Tensor) -> Result<bool> {
     let nans = output.ne(output)?.flatten_all()?;
-    if nans.elem_count() > 0 && nans.max(0)?.to_scalar::<u8>()? > 0 {
-        no_nan(metric, 0, &values(output)?)?;
-    }
-    Ok(())
+    Ok(nans.elem_count() > 0 && nans.max(0)?.to_scalar::<u8>()? > 0)
 }
 
 /// Yes or no in their order, `None` where one is to be ignored.

@@ -13,7 +13,8 @@ const NAME: &str = "iou";
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
 ///
 /// # Errors
-/// `update`: shapes that don't fit; a target that is no class and isn't `ignore_index`; an output that is NaN.
+/// `update`: shapes that don't fit; a target that is no class and isn't `ignore_index`; an output that is NaN where the target
+/// counts.
 ///
 /// # Source
 /// Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010; `torchmetrics.JaccardIndex` with
@@ -71,7 +72,7 @@ impl Accumulator for Regions {
     fn update(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
         let classes = inputs::classes(NAME, output, target)?;
         let targets = inputs::class_numbers(NAME, target, classes, self.ignore_index)?;
-        let predicted = inputs::largest(NAME, output)?;
+        let predicted = inputs::largest(NAME, output, &targets)?;
         self.classes
             .resize(classes.max(self.classes.len()), Counts::default());
         for (predicted, target) in predicted.into_iter().zip(targets) {

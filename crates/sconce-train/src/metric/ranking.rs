@@ -91,9 +91,16 @@ impl Ranking {
             1 => x.flatten_all(),
             _ => x.flatten_from(2)?.transpose(1, 2)?.flatten_all(),
         };
-        let scores = inputs::values(&in_rows(output)?)?;
-        inputs::no_nan(self.name, 0, &scores)?;
+        let mut scores = inputs::values(&in_rows(output)?)?;
         let targets = inputs::labels(self.name, &in_rows(target)?, self.cfg.ignore_index)?;
+        for (score, _) in scores
+            .iter_mut()
+            .zip(&targets)
+            .filter(|(_, target)| target.is_none())
+        {
+            *score = 0.;
+        }
+        inputs::no_nan(self.name, 0, &scores)?;
         let number = |label: Option<bool>| label.map_or(-1, i64::from);
         Ok(Batch {
             kind: Kind::Labels,
@@ -113,8 +120,8 @@ impl Ranking {
         let classes_of = inputs::class_numbers(self.name, target, classes, ignore)?;
         let (mut scores, mut targets) = (Vec::new(), Vec::new());
         inputs::each_position(output, |i, values| {
-            inputs::no_nan(self.name, i, values)?;
             if let Some(class) = classes_of.get(i).copied().flatten() {
+                inputs::no_nan(self.name, i, values)?;
                 match *values {
                     // Two classes are one label, that of class 1; the softmax grows with the difference.
                     [no, yes] if self.cfg.logits => scores.push(yes - no),

@@ -15,7 +15,7 @@ const NAMES: [&str; 3] = ["recall", "micro recall", "weighted recall"];
 ///
 /// # Errors
 /// `update`: shapes that don't fit each other or the batches before; a target that is no class, or neither 0 nor 1, and isn't
-/// `ignore_index`; an output that is NaN.
+/// `ignore_index`; an output that is NaN where the target counts.
 ///
 /// # Source
 /// `sklearn.metrics.recall_score` with `zero_division=0`

@@ -11,7 +11,8 @@ use sconce_core::Error;
 /// output `[batch, classes, *positions]`; target `[batch, *positions]`, class numbers
 ///
 /// # Errors
-/// `new`: k is 0. `update`: shapes that don't fit, a target that is no class and isn't to be ignored, an output that is NaN.
+/// `new`: k is 0. `update`: shapes that don't fit, a target that is no class and isn't to be ignored, an output that is NaN where
+/// the target counts.
 ///
 /// # Source
 /// `sklearn.metrics.top_k_accuracy_score`
@@ -84,10 +85,10 @@ impl Accumulator for Count {
         let targets = inputs::class_numbers(name, target, classes, self.metric.ignore_index)?;
         let mut right = 0;
         inputs::each_position(output, |i, values| {
-            inputs::no_nan(name, i, values)?;
             let Some(class) = targets.get(i).copied().flatten() else {
                 return Ok(());
             };
+            inputs::no_nan(name, i, values)?;
             let own = values.get(class).copied().unwrap_or(f64::NAN);
             let before = |&(other, value): &(usize, &f64)| *value > own || (*value == own && other > class);
             right += u64::from(values.iter().enumerate().filter(before).count() < self.metric.k);

@@ -154,6 +154,14 @@ impl<'a> Descent<'a> {
     }
 }
 
+/// What is behind a metric's error: outputs that are NaN, which some metrics refuse, have made the loss NaN too.
+pub(super) fn cause(error: Error, loss: &Tensor, parameters: &dyn Parameters, at: &Moment<'_>) -> Error {
+    let loss = losses::value(loss);
+    loss.and_then(|loss| finite(loss, parameters, at))
+        .err()
+        .unwrap_or(error)
+}
+
 fn finite(loss: f64, parameters: &dyn Parameters, at: &Moment<'_>) -> Result<()> {
     match loss.is_finite() {
         true => Ok(()),

@@ -1,6 +1,6 @@
 //! One batch of a run.
 
-use super::descent::{Descent, Moment};
+use super::descent::{Descent, Moment, cause};
 use super::rule::Rule;
 use super::{Loss, Position, Trainer, losses};
 use crate::{Accumulator, Result};
@@ -44,11 +44,7 @@ impl<'a> TrainingStep<'_, 'a> {
     /// # Errors
     /// Those of a metric.
     pub fn observe(&mut self, output: &Tensor, target: &Tensor) -> Result<()> {
-        let output = output.detach();
-        for metric in self.metrics.iter_mut() {
-            metric.update(&output, target)?;
-        }
-        Ok(())
+        show(self.metrics, Some(output), target)
     }
 
     /// Goes down this loss: its gradients, checked, gathered and clipped as the run wants, and the optimiser's step where it is
@@ -134,23 +130,20 @@ impl Trainer<'_> {
             objective if evaluates => {
                 let mut metrics = std::mem::take(&mut step.metrics);
                 let (model, loss, descent) = (step.model, step.loss, step.descent);
+                let parameters = descent.parameters;
                 let mut evaluate = || {
                     let (output, loss) = objective.of(model, loss, batch)?;
                     // Only before the step.
-                    for metric in std::mem::take(&mut metrics) {
-                        output
-                            .iter()
-                            .try_for_each(|output| metric.update(&output.detach(), target))?;
-                    }
+                    show(std::mem::take(&mut metrics), output.as_ref(), target)
+                        .map_err(|error| cause(error, &loss, parameters, &moment))?;
                     Ok(loss)
                 };
                 Tensor::new(descent.minimize(&mut evaluate, &moment)?, x.device())?
             }
             objective => {
                 let (output, loss) = objective.of(step.model, step.loss, batch)?;
-                output
-                    .iter()
-                    .try_for_each(|output| step.observe(output, target))?;
+                show(step.metrics, output.as_ref(), target)
+                    .map_err(|error| cause(error, &loss, step.descent.parameters, &moment))?;
                 step.apply(&loss)?;
                 loss
             }
@@ -163,6 +156,17 @@ impl Trainer<'_> {
         }
         Ok(all)
     }
+}
+
+/// Shows metrics what a model gave, where it was a model that was asked.
+fn show(metrics: &mut [Box<dyn Accumulator>], output: Option<&Tensor>, target: &Tensor) -> Result<()> {
+    let Some(output) = output.map(Tensor::detach) else {
+        return Ok(());
+    };
+    for metric in metrics {
+        metric.update(&output, target)?;
+    }
+    Ok(())
 }
 
 /// Σ wᵢ·lᵢ / n over a batch of n samples.

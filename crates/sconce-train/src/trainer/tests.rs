@@ -5,7 +5,7 @@ use candle_core::DType;
 use candle_nn::func_t;
 use sconce_core::{Init, Param, ParamStore, is_grad_enabled, param};
 use sconce_data::TensorDataset;
-use sconce_optim::{Sgd, SgdConfig};
+use sconce_optim::{Lbfgs, LbfgsConfig, Sgd, SgdConfig};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
@@ -173,6 +173,37 @@ fn a_loss_that_is_not_finite_stops_before_the_step() {
         fit(&line(8), 1e30, &quiet(9, 2)).0,
         Err(Error::NotFinite { .. })
     ));
+}
+
+/// Metrics are shown outputs before the step, and refuse what is NaN.
+#[test]
+fn a_metric_that_outputs_upset_is_named_only_if_the_loss_is_finite() {
+    let x = Tensor::new(&[[1f64], [f64::NAN]], &Device::Cpu).unwrap();
+    let data = TensorDataset::new(&x, &Tensor::new(&[0u32, 0], &Device::Cpu).unwrap()).unwrap();
+    let cfg = FitConfig {
+        shuffle: None,
+        train_metrics: true,
+        ..quiet(1, 1)
+    };
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let square = |y: &Tensor, _: &Tensor| y.sqr()?.mean_all();
+    let number = |_: &Tensor, _: &Tensor| b.tensor().sum_all()? + w.tensor().sum_all()?;
+    let evaluates = || Box::new(Lbfgs::new(&LbfgsConfig::default(), &store).unwrap());
+    let (lost, upset) = (
+        "the loss is NaN in epoch 1, step 2: ",
+        "accuracy: output[0] is NaN, expected a number",
+    );
+    for (trainer, expected) in [
+        (Trainer::new(model, &store, sgd(&store, 0.1), square), lost),
+        (Trainer::new(model, &store, sgd(&store, 0.1), number), upset),
+        (Trainer::minimizing(model, &store, evaluates(), square), lost),
+        (Trainer::minimizing(model, &store, evaluates(), number), upset),
+    ] {
+        let mut trainer = trainer.with_metric(Accuracy::default());
+        let error = trainer.fit(&data, &cfg).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
 }
 
 #[test]
