@@ -1,4 +1,4 @@
-//! Charts: curves, paths over the contours of a surface, points, graphs and tables.
+//! Charts: small panels of curves, paths over the contours of a surface, points, graphs and tables.
 
 mod graphs;
 mod matrix;
@@ -13,39 +13,9 @@ pub use panels::{Panel, panels};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
+use sconce::train::plot::Curve;
 use std::path::Path;
 pub use tables::{Line, Look, Table, tables};
-
-/// Points joined by a line.
-#[derive(Debug, Clone)]
-pub struct Curve {
-    /// What the legend calls it.
-    pub name: String,
-    /// (x, y); the line breaks where a number isn't finite.
-    pub points: Vec<(f64, f64)>,
-}
-
-impl Curve {
-    /// One value for each whole number from 1 on.
-    pub fn numbered(name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
-        let points = (1u32..).map(f64::from).zip(values).collect();
-        Self {
-            name: name.into(),
-            points,
-        }
-    }
-}
-
-/// A chart's words.
-#[derive(Debug, Clone, Copy)]
-pub struct Labels<'a> {
-    /// Above it.
-    pub title: &'a str,
-    /// Along x.
-    pub x: &'a str,
-    /// Along y.
-    pub y: &'a str,
-}
 
 /// A function of two variables over a rectangle, and paths on it.
 pub struct Surface<'a> {
@@ -92,64 +62,6 @@ const FONT: &str = "sans-serif";
 
 fn colour(i: usize) -> RGBColor {
     COLOURS.get(i % COLOURS.len()).copied().unwrap_or(BLACK)
-}
-
-/// Where a legend stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Corner {
-    /// Under what rises, or where no curve goes on so low.
-    LowerRight,
-    /// Under what begins high.
-    LowerLeft,
-}
-
-/// Draws curves into a PNG.
-///
-/// # Errors
-/// The file can't be written, or no point is finite.
-pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve], legend: Corner) -> Result<()> {
-    picture(path, (900, 560), |area| {
-        let (x, y) = (range(curves, |p| p.0)?, range(curves, |p| p.1)?);
-        let mut chart = ChartBuilder::on(area)
-            .caption(labels.title, (FONT, 22))
-            .margin(14)
-            .x_label_area_size(46)
-            .y_label_area_size(70)
-            .build_cartesian_2d(x.0..x.1, y.0..y.1)
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .x_desc(labels.x)
-            .y_desc(labels.y)
-            .label_style((FONT, 15))
-            .axis_desc_style((FONT, 17))
-            .light_line_style(WHITE)
-            .draw()
-            .map_err(drawing)?;
-        for (i, curve) in curves.iter().enumerate() {
-            for (k, piece) in pieces(&curve.points).enumerate() {
-                let series = chart
-                    .draw_series(LineSeries::new(piece.iter().copied(), colour(i).stroke_width(2)))
-                    .map_err(drawing)?;
-                if k == 0 {
-                    series.label(&curve.name).legend(move |(x, y)| {
-                        PathElement::new([(x, y), (x + 22, y)], colour(i).stroke_width(3))
-                    });
-                }
-            }
-        }
-        chart
-            .configure_series_labels()
-            .position(match legend {
-                Corner::LowerRight => SeriesLabelPosition::LowerRight,
-                Corner::LowerLeft => SeriesLabelPosition::LowerLeft,
-            })
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font((FONT, 15))
-            .draw()
-            .map_err(drawing)
-    })
 }
 
 /// Draws surfaces side by side into a PNG, with one legend for the paths of all.
@@ -238,10 +150,7 @@ pub fn clouds(path: &Path, clouds: &[Cloud], columns: usize) -> Result<()> {
 }
 
 fn points(area: &DrawingArea<Canvas<'_>, Shift>, cloud: &Cloud) -> Result<()> {
-    let all = [Curve {
-        name: cloud.title.clone(),
-        points: cloud.points.clone(),
-    }];
+    let all = [Curve::new(&cloud.title, cloud.points.iter().copied())];
     let (x, y) = (range(&all, |p| p.0)?, range(&all, |p| p.1)?);
     let mut chart = ChartBuilder::on(area)
         .caption(&cloud.title, (FONT, 18))
@@ -341,37 +250,6 @@ mod tests {
     }
 
     #[test]
-    fn charts_are_drawn() {
-        let folder = tempfile::tempdir().unwrap();
-        let labels = Labels {
-            title: "squares",
-            x: "x",
-            y: "y",
-        };
-        let squares = Curve::numbered("x²", (1..20).map(|x| f64::from(x * x)));
-        let gap = Curve::numbered("with a gap", [1., f64::NAN, 300., 20.]);
-        let (one, two) = (folder.path().join("1.png"), folder.path().join("2.png"));
-        curves(&one, labels, std::slice::from_ref(&squares), Corner::LowerRight).unwrap();
-        curves(&two, labels, &[squares, gap], Corner::LowerLeft).unwrap();
-        assert!(ink(&one) > 1000 && ink(&two) > ink(&one));
-        let nothing = curves(
-            &one,
-            labels,
-            &[Curve::numbered("nothing", [f64::NAN])],
-            Corner::LowerLeft,
-        )
-        .unwrap_err();
-        assert!(nothing.message().contains("no point"));
-        let missing = curves(
-            &folder.path().join("no/1.png"),
-            labels,
-            &[Curve::numbered("1", [1.])],
-            Corner::LowerLeft,
-        );
-        assert!(missing.unwrap_err().message().contains("1.png"));
-    }
-
-    #[test]
     fn surfaces_have_bands_of_equal_area() {
         let values: Vec<f64> = (0..1400).map(f64::from).collect();
         assert_eq!(bands(&values).len(), 13);
@@ -384,10 +262,7 @@ mod tests {
             y: (0., 1.),
             values: &values,
             columns: 40,
-            paths: &[Curve {
-                name: "path".into(),
-                points: vec![(0.1, 0.1), (0.9, 0.5), (3., 3.)],
-            }],
+            paths: &[Curve::new("path", [(0.1, 0.1), (0.9, 0.5), (3., 3.)])],
         };
         surfaces(&file, &[surface]).unwrap();
         assert!(ink(&file) > 100_000);

@@ -33,7 +33,8 @@ mod tests;
 use crate::{ConfusionMatrix, Error, RateSearch, Result};
 use axis::Kind;
 use canvas::Canvas;
-use curves::{Axis, Curve, Panel};
+pub use curves::Curve;
+use curves::{Axis, Panel};
 pub(crate) use histories::single_charts;
 pub use histories::{learning_curves, learning_rate, losses, metric};
 use image::{ImageFormat, RgbImage};
@@ -225,15 +226,44 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix, names: &[impl AsRef<str>]) -> 
     })
 }
 
+/// Curves of one's own over axes of these names, such as a figure of several runs.
+///
+/// # Errors
+/// No point has two finite numbers.
+///
+/// # Example
+/// ```
+/// use sconce_train::plot::{self, Curve};
+/// let adam = Curve::numbered("adam", [0.9, 0.4, 0.2]);
+/// let sgd = Curve::new("sgd, every second epoch", [(2., 0.8), (4., 0.5)]);
+/// let chart = plot::curves("Two rules of descent", ("epoch", "loss"), &[adam, sgd])?;
+/// assert!(chart.to_svg()?.contains("every second epoch"));
+/// # Ok::<(), sconce_train::Error>(())
+/// ```
+pub fn curves(title: impl Into<String>, (x, y): (&str, &str), curves: &[Curve]) -> Result<Chart> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let is_counted = points().all(|(x, _)| !x.is_finite() || x.fract() == 0.);
+    let axis = |name: &str, kind| Axis {
+        name: name.to_string(),
+        kind,
+    };
+    histories::checked(Panel {
+        title: title.into(),
+        x: axis(x, if is_counted { Kind::Whole } else { Kind::Linear }),
+        y: axis(y, Kind::Linear),
+        curves: curves.to_vec(),
+        mark: None,
+    })
+}
+
 /// The losses of a [search for a learning rate](crate::Trainer::search_learning_rate), with the suggested rate.
 ///
 /// # Errors
 /// No loss is finite.
 pub fn rate_search(search: &RateSearch) -> Result<Chart> {
-    let curve = |name: &str, losses: &[f64], pale| Curve {
-        name: name.to_string(),
-        points: search.rates.iter().copied().zip(losses.iter().copied()).collect(),
-        pale,
+    let curve = |name: &str, losses: &[f64]| {
+        let points = search.rates.iter().copied().zip(losses.iter().copied());
+        Curve::new(name, points)
     };
     let panel = Panel {
         title: "Search for a learning rate".to_string(),
@@ -246,8 +276,8 @@ pub fn rate_search(search: &RateSearch) -> Result<Chart> {
             kind: Kind::Linear,
         },
         curves: vec![
-            curve("running mean", &search.smoothed, false),
-            curve("of each step", &search.losses, true),
+            curve("running mean", &search.smoothed),
+            curve("of each step", &search.losses).pale(),
         ],
         mark: search
             .suggestion()

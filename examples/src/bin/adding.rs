@@ -8,8 +8,8 @@ use sconce::losses::{Reduction, mse};
 use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::rnn::{Gru, GruConfig, Lstm, LstmConfig, Rnn, RnnConfig};
+use sconce::train::plot::{self, Curve};
 use sconce::train::{EpochRecord, FitConfig, Progress, Trainer, Validation};
-use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{Common, Draws, Failure, Result, Saving, expect_below, figure, in_folder, say, whole};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -102,10 +102,7 @@ fn run(flags: &Flags) -> Result<()> {
                 errors.last().map_or(0., |point| point.0)
             ));
             reached.push((kind, name, last));
-            lines.push(Curve {
-                name: format!("{name}, length {length}"),
-                points: errors,
-            });
+            lines.push(Curve::new(format!("{name}, length {length}"), errors));
         }
     }
     if smoke {
@@ -114,12 +111,8 @@ fn run(flags: &Flags) -> Result<()> {
         }
     }
     if let Some(path) = &chart {
-        let labels = Labels {
-            title: "The adding problem",
-            x: "step",
-            y: "mean squared error on the test",
-        };
-        curves(path, labels, &lines, Corner::LowerRight)?;
+        let axes = ("step", "mean squared error on the test");
+        plot::curves("The adding problem", axes, &lines)?.save(path)?;
         say(format_args!("wrote {}", path.display()));
     }
     for (_, name, error) in reached {

@@ -11,8 +11,9 @@ use sconce::optim::schedule::{
 use sconce::optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, Optimize, RmsProp, RmsPropConfig, Sgd, SgdConfig,
 };
+use sconce::train::plot::Curve;
 use sconce::train::{FitConfig, Progress, Trainer, Validation};
-use sconce_examples::plot::{Curve, Panel, Surface, panels, surfaces};
+use sconce_examples::plot::{Panel, Surface, panels, surfaces};
 use sconce_examples::{Common, Result, Saving, expect_below, figure, in_folder, say, whole};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -230,16 +231,13 @@ fn run(flags: &Flags) -> Result<()> {
         let mut paths = Vec::new();
         for (name, lr, make) in RULES {
             let (path, value) = descend(terrain, make, lr * flags.lr_scale, flags.steps, &device)?;
-            let end = path.points.last().copied().unwrap_or_default();
+            let end = path.last().copied().unwrap_or_default();
             say(format_args!(
                 "  {name:<17} ends at ({:>8.4}, {:>8.4}), {value:>9.6}",
                 end.0, end.1
             ));
             figures.push((format!("{} {name}", terrain.name), value));
-            paths.push(Curve {
-                name: name.into(),
-                ..path
-            });
+            paths.push(Curve::new(name, path));
         }
         drawn.push(paths);
     }
@@ -267,10 +265,7 @@ fn run(flags: &Flags) -> Result<()> {
         let panel = |(title, rates): (&str, Vec<f64>)| Panel {
             title: title.into(),
             x: "step".into(),
-            curves: vec![Curve {
-                name: "learning rate".into(),
-                points: (0u32..).map(f64::from).zip(rates).collect(),
-            }],
+            curves: vec![Curve::new("learning rate", (0u32..).map(f64::from).zip(rates))],
         };
         let charts: Vec<_> = schedules()?.into_iter().map(panel).collect();
         panels(file, &charts, 4)?;
@@ -296,8 +291,14 @@ fn run(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
-/// The way of a rule from the start, and the value at its end.
-fn descend(terrain: &Terrain, make: Make, lr: f64, steps: usize, device: &Device) -> Result<(Curve, f64)> {
+/// The points that a rule comes by from the start, and the value at the last.
+fn descend(
+    terrain: &Terrain,
+    make: Make,
+    lr: f64,
+    steps: usize,
+    device: &Device,
+) -> Result<(Vec<(f64, f64)>, f64)> {
     let store = ParamStore::new(DType::F64, device);
     let [x, y] = terrain.start;
     let (x, y) = (
@@ -321,8 +322,7 @@ fn descend(terrain: &Terrain, make: Make, lr: f64, steps: usize, device: &Device
     let end = (terrain.value)(&x.value(), &y.value())?
         .sum_all()?
         .to_scalar::<f64>()?;
-    let name = String::new();
-    Ok((Curve { name, points }, end))
+    Ok((points, end))
 }
 
 /// The surface at the middles of a grid's cells, row by row from the bottom.

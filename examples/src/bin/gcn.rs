@@ -8,8 +8,8 @@ use sconce::gnn::{Aggregation, GcnConv, GcnConvConfig, Graph};
 use sconce::losses::{Reduction, cross_entropy, l2_penalty};
 use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
+use sconce::train::plot::{self, Curve};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
-use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, Saving, data_folder, expect_above, expect_at_least, figure,
     in_folder, in_range, say, seed_for, whole,
@@ -292,12 +292,11 @@ fn run(flags: &Flags) -> Result<()> {
     }
     let mean = sum / flags.seeds as f64;
     if let Some(path) = &chart {
-        let labels = Labels {
-            title: "Subjects of papers from a few labels",
-            x: "step",
-            y: "accuracy on the validation papers",
-        };
-        curves(path, labels, &lines, Corner::LowerRight)?;
+        let (title, axes) = (
+            "Subjects of papers from a few labels",
+            ("step", "accuracy on the validation papers"),
+        );
+        plot::curves(title, axes, &lines)?.save(path)?;
         say(format_args!("wrote {}", path.display()));
     }
     if flags.common.smoke {

@@ -8,8 +8,8 @@ use sconce::gnn::{Graph, HeteroConv, HeteroConvConfig, HeteroGraph, SageConv, Sa
 use sconce::losses::{Reduction, cross_entropy};
 use sconce::nn::Dropout;
 use sconce::optim::{Adam, AdamConfig};
+use sconce::train::plot::{self, Curve};
 use sconce::train::{Accuracy, FitConfig, Progress, Trainer, Validation};
-use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, Saving, expect_above, expect_at_least, figure, in_folder, in_range,
     say, seed_for, whole,
@@ -290,12 +290,11 @@ fn run(flags: &Flags) -> Result<()> {
         100. * (typed - alike)
     ));
     if let Some(path) = &chart {
-        let labels = Labels {
-            title: "Fields of papers, with the types of nodes and edges and without",
-            x: "step",
-            y: "accuracy on the validation papers",
-        };
-        curves(path, labels, &lines, Corner::LowerRight)?;
+        let (title, axes) = (
+            "Fields of papers, with the types of nodes and edges and without",
+            ("step", "accuracy on the validation papers"),
+        );
+        plot::curves(title, axes, &lines)?.save(path)?;
         say(format_args!("wrote {}", path.display()));
     }
     if flags.common.smoke {

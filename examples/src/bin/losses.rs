@@ -9,7 +9,8 @@ use sconce::losses::{
     multi_margin, multilabel_margin, multilabel_soft_margin, poisson_nll, quantile, smooth_l1, soft_margin,
     triplet_margin,
 };
-use sconce_examples::plot::{Curve, Panel, panels};
+use sconce::train::plot::Curve;
+use sconce_examples::plot::{Panel, panels};
 use sconce_examples::{Common, Failure, MOST, Result, expect_below, figure, in_folder, in_range, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -203,10 +204,7 @@ fn run(flags: &Flags) -> Result<()> {
         ));
         worst = worst.max(error(shown.loss, &x, &slopes, &device)?);
         figures.push((format!("{} slope", shown.name), steepest));
-        let curve = |name: &str, values: Vec<f64>| Curve {
-            name: name.into(),
-            points: x.iter().copied().zip(values).collect(),
-        };
+        let curve = |name: &str, values: Vec<f64>| Curve::new(name, x.iter().copied().zip(values));
         charts.push(Panel {
             title: shown.name.into(),
             x: shown.of.into(),

@@ -10,8 +10,8 @@ use sconce::nn::{Linear, LinearConfig};
 use sconce::optim::{Adam, AdamConfig};
 use sconce::train::{
     EarlyStopping, EarlyStoppingConfig, EpochRecord, FitConfig, Progress, Trainer, Validation,
+    plot::{self, Curve},
 };
-use sconce_examples::plot::{Corner, Curve, Labels, curves};
 use sconce_examples::{
     Common, Draws, Failure, MOST, Result, Saving, data_folder, expect_below, figure, in_folder, in_range,
     say, whole,
@@ -293,17 +293,10 @@ fn draw(path: &Path, forecast: &Tensor, truth: &Tensor, unit: f64) -> Result<()>
     let curve = |name: &str, x: &Tensor| {
         let values = x.i((.., detector))?.to_vec1::<f64>()?;
         let hour = |(time, speed): (usize, f64)| (time as f64 * 24. / A_DAY as f64, speed);
-        let points = values.into_iter().enumerate().map(hour).collect();
-        let name = name.into();
-        Ok::<_, Failure>(Curve { name, points })
+        Ok::<_, Failure>(Curve::new(name, values.into_iter().enumerate().map(hour)))
     };
     let title = format!("The last day at detector {detector}");
-    let labels = Labels {
-        title: &title,
-        x: "hour",
-        y: "speed, miles an hour",
-    };
     let forecast = curve("forecast 15 minutes before", &forecast)?;
     let lines = [forecast, curve("measured", &truth)?];
-    curves(path, labels, &lines, Corner::LowerLeft)
+    Ok(plot::curves(title, ("hour", "speed, miles an hour"), &lines)?.save(path)?)
 }

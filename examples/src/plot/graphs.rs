@@ -25,10 +25,7 @@ pub fn graphs(path: &Path, graphs: &[Cloud], columns: usize) -> Result<()> {
 }
 
 fn one(area: &DrawingArea<Canvas<'_>, Shift>, graph: &Cloud) -> Result<()> {
-    let all = [Curve {
-        name: graph.title.clone(),
-        points: graph.points.clone(),
-    }];
+    let all = [Curve::new(&graph.title, graph.points.iter().copied())];
     let (x, y) = (range(&all, |p| p.0)?, range(&all, |p| p.1)?);
     let half = 0.58 * (x.1 - x.0).max(y.1 - y.0);
     let middle = (0.5 * (x.0 + x.1), 0.5 * (y.0 + y.1));

@@ -1,9 +1,10 @@
 //! Small charts side by side.
 
-use super::{Canvas, Curve, FONT, colour, drawing, picture, pieces, range};
+use super::{Canvas, FONT, colour, drawing, picture, pieces, range};
 use crate::Result;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use sconce::train::plot::Curve;
 use std::path::Path;
 
 /// Curves in one panel of several.

@@ -5,15 +5,36 @@ use super::canvas::{Anchor, COLOURS, Canvas, INK, LABEL, Marker, NAME, TITLE, sh
 use crate::{Error, Result};
 use plotters::prelude::*;
 
-/// A curve's points in their order.
+/// Points joined by a line, in their order.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Curve {
+pub struct Curve {
     /// What the legend calls it.
-    pub(super) name: String,
+    pub name: String,
     /// (x, y). The line breaks where a value can't be drawn, as NaN.
-    pub(super) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
     /// Whether it is thin and pale, as what another curve is the mean of.
     pub(super) pale: bool,
+}
+
+impl Curve {
+    /// Through points (x, y); the line breaks where a number isn't finite.
+    pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self {
+            name: name.into(),
+            points: points.into_iter().collect(),
+            pale: false,
+        }
+    }
+
+    /// Through one value for each whole number from 1 on, as for each epoch.
+    pub fn numbered(name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
+        Self::new(name, (1u32..).map(f64::from).zip(values))
+    }
+
+    /// Thinner and paler; it doesn't count for how far the axes reach.
+    pub(super) fn pale(self) -> Self {
+        Self { pale: true, ..self }
+    }
 }
 
 /// An axis's name and kind.

@@ -118,14 +118,9 @@ fn panel(
     for column in history.columns() {
         if let Some(name) = name(&column.figure) {
             let values = epochs.iter().zip(&column.values);
-            curves.push(Curve {
-                name,
-                // Epochs without a validation are no gaps.
-                points: values
-                    .filter_map(|(epoch, value)| Some((*epoch, (*value)?)))
-                    .collect(),
-                pale: false,
-            });
+            // Epochs without a validation are no gaps.
+            let points = values.filter_map(|(epoch, value)| Some((*epoch, (*value)?)));
+            curves.push(Curve::new(name, points));
         }
     }
     let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);

@@ -53,6 +53,42 @@ fn validated(losses: &[f64]) -> History {
 }
 
 #[test]
+fn curves_of_ones_own_go_through_their_points() {
+    let jagged = Curve::new(
+        "jagged",
+        [(10.5, 1.), (11., 3.), (f64::NAN, 2.), (11.5, 2.), (12., 1.)],
+    );
+    let svg = |curves: &[Curve]| plot_of(curves).unwrap().to_svg().unwrap();
+    let drawn = svg(std::slice::from_ref(&jagged));
+    // The sample in the legend, then the two pieces around the gap.
+    let pieces = lines(&drawn, COLOURS[0], "8");
+    assert_eq!(pieces.len(), 3);
+    assert_eq!(pieces[2][1].0, place(&drawn, "12.0").0);
+    assert_eq!(pieces[1][1].1, place(&drawn, "3.0").1);
+    for words in ["title", "hour", "speed", "jagged"] {
+        place(&drawn, words);
+    }
+    // Of whole numbers, none in between is named.
+    let counted = svg(&[Curve::numbered("counted", [30., 10.])]);
+    assert_eq!(lines(&counted, COLOURS[0], "8")[1][1].0, place(&counted, "2").0);
+    assert!(drawn.contains(">\n11.5\n<") && !counted.contains(">\n1.5\n<"));
+    for nothing in [
+        vec![],
+        vec![Curve::new("none", [(f64::NAN, 1.), (1., f64::INFINITY)])],
+    ] {
+        let error = plot_of(&nothing).unwrap_err().to_string();
+        assert!(
+            error.contains("title") && error.contains("nothing to draw"),
+            "{error}"
+        );
+    }
+}
+
+fn plot_of(curves: &[Curve]) -> Result<Chart> {
+    super::curves("title", ("hour", "speed"), curves)
+}
+
+#[test]
 fn curves_go_through_their_values() {
     let svg = losses(&validated(&[40., 20., 30.])).unwrap().to_svg().unwrap();
     let training = lines(&svg, COLOURS[0], "8");
