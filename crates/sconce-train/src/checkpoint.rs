@@ -7,10 +7,11 @@ mod folder;
 mod tests;
 
 use crate::{Result, Watched};
-pub(crate) use content::{Content, Counts, Number, Recipe};
+pub(crate) use content::{Content, Counts, Number, Rates, Recipe, Times};
 pub(crate) use file::{MODEL, Parts, fitting, other, set};
 pub(crate) use folder::Folder;
 use sconce_core::Parameters;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where, when and how many checkpoints [`Trainer::fit`](crate::Trainer::fit) writes.
@@ -54,7 +55,7 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointConfig {
-    /// The folder, which belongs to one run; it is made if it isn't there.
+    /// The folder, which belongs to one run; it is made if it isn't there. Another run that wants it meanwhile is refused.
     pub folder: PathBuf,
     /// Steps from one checkpoint to the next, within epochs; at the end of each epoch there is one in any case.
     pub every: Option<u64>,
@@ -67,6 +68,9 @@ pub struct CheckpointConfig {
     /// Whether Ctrl-C and SIGTERM write a checkpoint after the step that is under way and end the run. A second one ends the
     /// process at once.
     pub signals: bool,
+    /// What makes a run another one though the shapes of its parameters are the same: the number of heads, a loss, a data set's
+    /// name. A checkpoint of other settings is refused by the first that differs.
+    pub settings: BTreeMap<String, String>,
 }
 
 impl CheckpointConfig {
@@ -79,6 +83,7 @@ impl CheckpointConfig {
             best: None,
             resume: false,
             signals: true,
+            settings: BTreeMap::new(),
         }
     }
 }

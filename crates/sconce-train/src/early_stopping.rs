@@ -173,6 +173,10 @@ impl<'a> EarlyStopping<'a> {
 
 impl Callback for EarlyStopping<'_> {
     fn on_fit_start(&mut self) -> Result<()> {
+        if self.cfg.min_delta.is_nan() {
+            let error = sconce_core::Error::config(NAME, "min_delta", "NaN", "a number");
+            return Err(error.into());
+        }
         (self.best, self.waited) = (None, 0);
         Ok(())
     }
@@ -254,11 +258,22 @@ impl Callback for EarlyStopping<'_> {
                     let value = given
                         .get(key.as_str())
                         .ok_or_else(|| missing(format!("without {key}")))?;
-                    if value.dims() != var.dims() || value.dtype() != var.dtype() {
+                    if value.dims() != var.dims() {
                         let expected = format!("{:?}, the parameter's", var.dims());
                         return Err(sconce_core::Error::shape(NAME, "state", expected, value.dims()).into());
                     }
-                    let value = value.to_device(var.device())?;
+                    // Eight bits come out of a checkpoint wider than they were.
+                    let widened = (var.dtype(), value.dtype()) == (DType::F8E4M3, DType::F32);
+                    if value.dtype() != var.dtype() && !widened {
+                        let error = sconce_core::Error::DType {
+                            layer: NAME.to_owned(),
+                            argument: "state",
+                            expected: format!("{:?}, the parameter's", var.dtype()),
+                            got: value.dtype(),
+                        };
+                        return Err(error.into());
+                    }
+                    let value = value.to_dtype(var.dtype())?.to_device(var.device())?;
                     values.push((name, var, value));
                 }
                 Some(Best {

@@ -29,16 +29,43 @@ pub enum Error {
     },
     /// Gradients became infinite or NaN.
     #[error(
-        "not finite in epoch {epoch}, step {step} are the gradients of {}: lower the learning rate, clip them, or look for the \
-         cause in the loss", names.join(", ")
+        "not finite in epoch {epoch}, step {step}{} are the gradients of {}: lower the learning rate, clip them, or look for the \
+         cause in the loss",
+        turn.map_or_else(String::new, |turn| format!(" of turn {turn}")), names.join(", ")
     )]
     GradientNotFinite {
         /// The epoch, from 1.
         epoch: usize,
         /// The batch within the epoch, from 1.
         step: usize,
+        /// Whose gradients they are, if they aren't the trainer's own.
+        turn: Option<&'static str>,
         /// Each parameter, with the first such value and its place.
         names: Vec<String>,
+    },
+    /// Parameters became infinite or NaN by a step whose gradients were finite. They are looked at when a checkpoint is due and at
+    /// the end of each epoch.
+    #[error(
+        "not finite in epoch {epoch} after step {step} are values of {}{}: lower the learning rate",
+        names.join(", "), turn.map_or_else(String::new, |turn| format!(", turn {turn}'s"))
+    )]
+    ParameterNotFinite {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The last batch within the epoch, from 1.
+        step: usize,
+        /// Whose parameters they are, if they aren't the trainer's own.
+        turn: Option<&'static str>,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// What stopped a turn.
+    #[error("turn {turn}: {error}")]
+    Turn {
+        /// The turn.
+        turn: &'static str,
+        /// What stopped it.
+        error: Box<Error>,
     },
     /// Parameters got no gradient in the first step: the loss doesn't depend on them, or their gradients are lost on the way.
     #[error("these parameters get no gradient and would not be trained: {}; if that is meant, freeze them or let `missing_gradients` warn", names.join(", "))]
@@ -85,10 +112,18 @@ pub enum Error {
 impl Error {
     /// The same of a turn.
     pub(crate) fn of_turn(mut self, name: &'static str) -> Self {
-        if let Self::NotFinite { turn, .. } = &mut self {
-            *turn = Some(name);
+        match &mut self {
+            Self::NotFinite { turn, .. }
+            | Self::GradientNotFinite { turn, .. }
+            | Self::ParameterNotFinite { turn, .. } => {
+                *turn = Some(name);
+                self
+            }
+            _ => Self::Turn {
+                turn: name,
+                error: Box::new(self),
+            },
         }
-        self
     }
 
     pub(crate) fn checkpoint(path: &Path, problem: impl std::fmt::Display) -> Self {

@@ -1,6 +1,9 @@
 //! Ctrl-C and SIGTERM, as something that a loop looks at.
 
+mod disposition;
+
 use crate::Result;
+use disposition::{Disposition, disposition};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,8 +15,11 @@ static HANDLERS: Mutex<Option<Handlers>> = Mutex::new(None);
 struct Handlers {
     /// The signal that came while a run heeded them; 0 if none did.
     asked: Arc<AtomicUsize>,
-    /// Whether the next one does what it does where nobody heeds it. Every signal sets it, so that the second one does.
+    /// Whether the next one does what it does where nobody heeds it. Every signal sets it, so that the second one does. The
+    /// program's own handlers are called in any case, and whether it ends is then theirs to say.
     by_default: Arc<AtomicBool>,
+    /// The signals that would end the process if nobody heeded them.
+    ending: Vec<i32>,
     /// Runs that heed them now.
     runs: usize,
 }
@@ -72,7 +78,10 @@ impl Drop for Stop {
             }
         }
         let signal = asked.load(Ordering::SeqCst) as i32;
-        if signal != 0 && !self.seen {
+        let ends = handlers
+            .as_ref()
+            .is_some_and(|handlers| handlers.ending.contains(&signal));
+        if ends && !self.seen {
             // It came when the run no longer looked. Where that fails, a second one will do.
             _ = low_level::emulate_default_handler(signal);
         }
@@ -81,17 +90,29 @@ impl Drop for Stop {
 
 impl Handlers {
     fn install() -> Result<Self> {
-        let (asked, by_default) = (Arc::default(), Arc::default());
+        let (asked, by_default): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
+        let mut ending = Vec::new();
         for signal in [SIGINT, SIGTERM] {
+            let found = disposition(signal).map_err(candle_core::Error::from)?;
+            // In the background of a script Ctrl-C is meant for others.
+            if found == Disposition::Ignored {
+                continue;
+            }
             // In this order, so that the first one that is heeded only leaves word.
-            flag::register_conditional_default(signal, Arc::clone(&by_default))
-                .and_then(|_| flag::register_usize(signal, Arc::clone(&asked), signal as usize))
+            let mut registered = Ok(());
+            if found == Disposition::Ends {
+                ending.push(signal);
+                registered = flag::register_conditional_default(signal, Arc::clone(&by_default)).map(|_| ());
+            }
+            registered
+                .and_then(|()| flag::register_usize(signal, Arc::clone(&asked), signal as usize))
                 .and_then(|_| flag::register(signal, Arc::clone(&by_default)))
                 .map_err(candle_core::Error::from)?;
         }
         Ok(Self {
             asked,
             by_default,
+            ending,
             runs: 0,
         })
     }

@@ -74,8 +74,6 @@ pub struct Trainer<'a> {
     metrics: Vec<Box<dyn Metric + 'a>>,
     schedule: Option<Rate<'a>>,
     paces: Vec<Pace<'a>>,
-    /// The optimiser's before the first schedule.
-    initial_rates: Option<Vec<f64>>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     generators: Vec<(String, Generator)>,
 }
@@ -144,7 +142,6 @@ impl<'a> Trainer<'a> {
             metrics: Vec::new(),
             schedule: None,
             paces: Vec::new(),
-            initial_rates: None,
             callbacks: Vec::new(),
             generators: Vec::new(),
         }
@@ -372,9 +369,9 @@ impl<'a> Trainer<'a> {
     /// # Ok::<(), sconce_train::Error>(())
     /// ```
     pub fn with_scheduler(mut self, schedule: impl Schedule + 'a, every: Every) -> Result<Self> {
-        let rates = self.descent.optimizer.learning_rates();
-        let initial = self.initial_rates.get_or_insert(rates);
-        let pace = Pace::schedule(schedule, every, initial, &mut self.descent.optimizer)?;
+        let initial = self.descent.initial.learning_rates.iter();
+        let initial: Vec<f64> = initial.map(|rate| rate.0).collect();
+        let pace = Pace::schedule(schedule, every, &initial, &mut self.descent.optimizer)?;
         self.paces.push(pace);
         Ok(self)
     }
@@ -393,8 +390,8 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// An empty set, a batch size of 0 or a fraction that leaves a part empty; an option that is out of range; a parameter without a
-    /// gradient; a loss or a gradient that isn't finite (on the CPU the parameters are those before that step); a figure that is
-    /// watched and won't be there; any error of the model, the loss, the optimiser, the data or a callback.
+    /// gradient; a loss or a gradient that isn't finite (on the CPU the parameters that it would have changed are those before that
+    /// step); a figure that is watched and won't be there; any error of the model, the loss, the optimiser, the data or a callback.
     pub fn fit(&mut self, data: &dyn Dataset, cfg: &FitConfig<'_>) -> Result<History> {
         cfg.check()?;
         self.expect_plain_steps(cfg)?;
@@ -416,25 +413,41 @@ impl<'a> Trainer<'a> {
         self.expect_figures(cfg, validation.is_some())?;
         self.expect_own_names()?;
         self.expect_one_objective()?;
+        self.expect_one_schedule()?;
         self.expect_weights(data.len())?;
         let loader = training_loader(train, cfg)?;
         let steps = (cfg.steps_per_epoch).unwrap_or(loader.num_batches().div_ceil(cfg.accumulate));
         let report = Report::start(cfg.progress, cfg.epochs, steps.saturating_mul(cfg.accumulate));
-        for callback in &mut self.callbacks {
-            callback.on_fit_start()?;
-        }
         // What didn't begin, such as for a checkpoint of another run, has no end.
         let run = Run::begin(self, cfg, &loader, (&report, steps))?;
         let result = run.finish(validation);
         // The end is the end, also of a run that failed.
-        let ends: Vec<Result<()>> = self
-            .callbacks
-            .iter_mut()
-            .map(|callback| callback.on_fit_end())
-            .collect();
+        let ended = self.end_callbacks();
         let history = result?;
-        ends.into_iter().collect::<Result<()>>()?;
+        ended?;
         Ok(history)
+    }
+
+    /// An error of one ends those that have begun.
+    fn start_callbacks(&mut self) -> Result<()> {
+        for i in 0..self.callbacks.len() {
+            let started = self.callbacks.get_mut(i).map_or(Ok(()), |c| c.on_fit_start());
+            if let Err(error) = started {
+                for callback in self.callbacks.iter_mut().take(i) {
+                    // What failed first is told.
+                    _ = callback.on_fit_end();
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// All of them, also if one fails; the first error.
+    fn end_callbacks(&mut self) -> Result<()> {
+        let ends = self.callbacks.iter_mut().map(|callback| callback.on_fit_end());
+        let ends: Vec<Result<()>> = ends.collect();
+        ends.into_iter().collect()
     }
 
     fn device(&self) -> Device {

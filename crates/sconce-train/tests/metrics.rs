@@ -566,3 +566,49 @@ fn names_say_the_options() {
     let error = TopKAccuracy::new(0).unwrap_err().to_string();
     assert_eq!(error, "top-k accuracy: k is 0, expected at least 1");
 }
+
+/// One infinite logit is sure of its class; several, or nothing but −∞, say nothing.
+#[test]
+fn infinite_logits_are_ranked_where_they_have_a_softmax() {
+    let inf = f64::INFINITY;
+    let show = |kind: &str, rows: &[[f64; 3]; 3]| {
+        let config = json!({"kind": kind});
+        figures::figures(&config, &|start| {
+            let mut one = start();
+            let output = Tensor::new(rows, &Device::Cpu)?;
+            one.update(&output, &Tensor::new(vec![0i64, 1, 2], &Device::Cpu)?)?;
+            // What was taken in can be saved and read.
+            let (value, state) = (one.value(), one.state()?);
+            one.load_state(&state)?;
+            assert_eq!(one.value(), value);
+            Ok(one)
+        })
+    };
+    for kind in ["auroc", "average_precision"] {
+        let figures = show(kind, &[[inf, 0., 0.], [0., 1., -inf], [0., 0., inf]]).unwrap();
+        assert_eq!(figures[0].1.to_scalar::<f64>().unwrap(), 1., "{kind}");
+        for row in [[inf, inf, 0.], [-inf; 3]] {
+            let error = show(kind, &[[1., 0., 0.], row, [0., 0., 1.]]).unwrap_err();
+            assert!(
+                error.contains("output[1] is [") && error.contains("logits that have a softmax"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_nothing_is_no_error() {
+    let output = Tensor::zeros((0, 3), DType::F64, &Device::Cpu).unwrap();
+    let target = Tensor::zeros(0, DType::I64, &Device::Cpu).unwrap();
+    for (config, _) in KINDS.iter().filter(|(_, target)| *target == "classes") {
+        let config: Value = serde_json::from_str(config).unwrap();
+        figures_of(&config, &Some((output.clone(), target.clone())), 1);
+        let result = figures::figures(&config, &|start| {
+            let mut one = start();
+            one.update(&output, &target)?;
+            Ok(one)
+        });
+        result.unwrap();
+    }
+}

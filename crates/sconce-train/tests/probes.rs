@@ -9,7 +9,7 @@
 use sconce_core::candle_core::{DType, Device, ModuleT, Result as CandleResult, Tensor};
 use sconce_core::{Buffer, Generator, Init, Param, ParamStore, buffer, default_generator, param};
 use sconce_data::TensorDataset;
-use sconce_optim::{Adam, AdamConfig, EmaConfig};
+use sconce_optim::{Adam, AdamConfig, EmaConfig, Sgd, SgdConfig};
 use sconce_train::*;
 use std::sync::{Mutex, PoisonError};
 
@@ -244,4 +244,24 @@ fn options_of_a_search_out_of_range_are_named() {
             assert!(error.contains(words), "{error}");
         });
     }
+}
+
+/// A likelihood's losses may lie below 0 from the start.
+#[test]
+fn a_rate_is_found_where_losses_are_below_0() {
+    let search = |shift: f64| {
+        let store = ParamStore::new(DType::F64, &Device::Cpu);
+        let w = param(&store.builder(), (3, 1), "w", &Init::Const(0.)).unwrap();
+        let x = Tensor::ones((8, 3), DType::F64, &Device::Cpu).unwrap();
+        let set = TensorDataset::new(&x, &Tensor::ones((8, 1), DType::F64, &Device::Cpu).unwrap()).unwrap();
+        let sgd = Sgd::new(&SgdConfig::default(), &store).unwrap();
+        let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all()? - shift;
+        let mut trainer = Trainer::new(|x: &Tensor| x.matmul(&w.tensor()), &store, Box::new(sgd), loss);
+        let cfg = RateSearchConfig::new(4);
+        trainer.search_learning_rate(&set, &cfg).unwrap()
+    };
+    let (above, below) = (search(0.), search(20.));
+    assert!(below.rates.len() >= above.rates.len(), "{below:?}");
+    let [above, below] = [above, below].map(|search| search.suggestion().unwrap());
+    assert!((0.5..2.).contains(&(below / above)), "{above} {below}");
 }

@@ -11,7 +11,7 @@ fn short_sums_are_learnt() {
         ["rnn mse", "lstm mse", "gru mse"]
     );
     assert!(figures.iter().all(|figure| figure.1 < 0.3), "{printed}");
-    assert_eq!(sizes, [(900, 560)]);
+    assert_eq!(sizes, [(800, 500)]);
 }
 
 #[test]

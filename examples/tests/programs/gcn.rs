@@ -10,7 +10,7 @@ fn citations_tell_more_than_words() {
         figure(&printed, "accuracy without citations"),
     );
     assert!(with >= 0.8 && with > without + 0.2, "{printed}");
-    assert_eq!(sizes, [(900, 560)]);
+    assert_eq!(sizes, [(800, 500)]);
 }
 
 #[test]

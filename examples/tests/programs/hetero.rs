@@ -10,7 +10,7 @@ fn types_of_nodes_and_edges_are_worth_something() {
         figure(&printed, "homogeneous accuracy"),
     );
     assert!(with >= 0.7 && with > without + 0.1, "{printed}");
-    assert_eq!(sizes, [(900, 560)]);
+    assert_eq!(sizes, [(800, 500)]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn forecasts_beat_persistence() {
         of("rmse") < of("persistence rmse") && of("mae") < of("persistence mae"),
         "{printed}"
     );
-    assert_eq!(sizes, [(900, 560)]);
+    assert_eq!(sizes, [(800, 500)]);
 }
 
 #[test]

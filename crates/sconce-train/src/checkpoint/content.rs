@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Of the format; another one is refused.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// What a checkpoint holds beside tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,13 +22,21 @@ pub(crate) struct Content {
     /// Sum, samples and steps of the epoch that is under way: the trainer's, then each turn's.
     pub(crate) losses: Vec<(Number, usize, usize)>,
     pub(crate) learning_rate: Number,
-    /// What the epoch took so far.
-    pub(crate) seconds: Number,
     /// Of the best epoch so far, the figure, less being better.
     pub(crate) best: Option<Number>,
     /// Whether a callback wanted no more.
     pub(crate) stopped: bool,
+    /// Without what each epoch took: equal runs have equal checkpoints.
     pub(crate) history: Vec<EpochRecord>,
+}
+
+/// What a run's epochs took, in seconds. It stands beside the checkpoints.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) epochs: Vec<f64>,
+    /// What the epoch that is under way took so far, as of this step of the run.
+    pub(crate) step: u64,
+    pub(crate) seconds: f64,
 }
 
 /// How far a run is.
@@ -47,7 +55,7 @@ pub(crate) struct Counts {
 }
 
 /// What must be the same for a run to go on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
     pub(crate) samples: usize,
     pub(crate) batch_size: usize,
@@ -60,12 +68,23 @@ pub(crate) struct Recipe {
     pub(crate) train_metrics: bool,
     /// Names of the rules: the trainer's, then each turn's.
     pub(crate) optimizers: Vec<String>,
+    /// Of each rule, the rates that it was made with.
+    pub(crate) rates: Vec<Rates>,
     /// Names of what changes the learning rate.
     pub(crate) schedules: Vec<String>,
+    /// What the program says of itself.
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+/// The numbers of a rule that schedules change, a value for each group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rates {
+    pub(crate) learning_rates: Vec<Number>,
+    pub(crate) momenta: Vec<Number>,
 }
 
 /// A number to the bit; JSON has no words for NaN and the infinities.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub(crate) struct Number(pub(crate) f64);
 
@@ -83,6 +102,10 @@ impl From<Number> for u64 {
 
 impl Content {
     pub(crate) fn new(counts: Counts, recipe: Recipe, history: &[EpochRecord]) -> Self {
+        let mut history = history.to_vec();
+        for record in &mut history {
+            record.seconds = 0.;
+        }
         Self {
             version: VERSION,
             counts,
@@ -91,10 +114,9 @@ impl Content {
             generators: BTreeMap::new(),
             losses: Vec::new(),
             learning_rate: Number(f64::NAN),
-            seconds: Number(0.),
             best: None,
             stopped: false,
-            history: history.to_vec(),
+            history,
         }
     }
 

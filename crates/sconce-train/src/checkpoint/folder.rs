@@ -1,22 +1,28 @@
 //! The folder of a run's checkpoints.
 
 use super::file::Unusable;
-use super::{CheckpointConfig, Content, Parts, file};
+use super::{CheckpointConfig, Content, Parts, Recipe, Times, file};
 use crate::{Error, Result};
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "step-";
 const ENDING: &str = ".safetensors";
 const BEST: &str = "best.safetensors";
+const TIMES: &str = "seconds.json";
+const LOCK: &str = ".lock";
 
-/// A folder that checkpoints are written to.
+/// A folder that checkpoints are written to, by one run at a time.
 pub(crate) struct Folder {
     path: PathBuf,
     keep: usize,
+    /// Locked as long as it is open.
+    _lock: File,
 }
 
 impl Folder {
-    /// Makes the folder if it isn't there, and clears away what writes that were cut off have left.
+    /// Makes the folder if it isn't there, and clears away what writes that were cut off have left. An error if another run has it
+    /// open, or if nothing can be written there: it would be one after an epoch as well.
     pub(crate) fn open(cfg: &CheckpointConfig) -> Result<Self> {
         for (field, value) in [("keep", cfg.keep as u64), ("every", cfg.every.unwrap_or(1))] {
             if value == 0 {
@@ -28,6 +34,7 @@ impl Folder {
         let folder = Self {
             path: path.clone(),
             keep: cfg.keep,
+            _lock: lock(path)?,
         };
         for name in folder.names()? {
             if name.starts_with(sconce_core::io::TEMPORARY) {
@@ -59,16 +66,31 @@ impl Folder {
                 Err(Unusable::Other(error)) => return Err(error),
             }
         }
-        let best = self.path.join(BEST);
         match failure {
-            Some(error) => Err(error),
-            // The run would start afresh, and write over it.
-            None if best.exists() => Err(Error::checkpoint(
-                &best,
-                "there from another run, whose other checkpoints are gone: choose another folder",
-            )),
+            Some(error) => {
+                tell("there is no whole checkpoint: move these away to start afresh");
+                Err(error)
+            }
             None => Ok(None),
         }
+    }
+
+    /// An error if the best epoch's checkpoint is all that is here, and this run would write over it as if it were another's. A
+    /// run of this recipe that was killed before its first epoch's own checkpoint leaves such a one too.
+    pub(crate) fn expect_own_best(&self, recipe: &Recipe) -> Result<()> {
+        let best = self.path.join(BEST);
+        if !best.exists() {
+            return Ok(());
+        }
+        let (_, text) = file::read(&best)?;
+        let content = Content::parse(&best, &text)?;
+        if content.counts.epoch == 1 && content.recipe == *recipe {
+            return Ok(());
+        }
+        Err(Error::checkpoint(
+            &best,
+            "there from another run, whose other checkpoints are gone: choose another folder",
+        ))
     }
 
     /// An error if there are checkpoints already.
@@ -85,7 +107,7 @@ impl Folder {
     }
 
     /// Writes a checkpoint, then removes the oldest of those that are too many.
-    pub(crate) fn write(&self, parts: &Parts, content: &Content) -> Result<()> {
+    pub(crate) fn write(&self, parts: &Parts, content: &Content, times: &Times) -> Result<()> {
         let now = content.counts.step;
         file::write(
             &self.path.join(format!("{PREFIX}{now:010}{ENDING}")),
@@ -98,7 +120,17 @@ impl Folder {
         for (_, path) in old {
             std::fs::remove_file(&path).map_err(|error| Error::checkpoint(&path, error))?;
         }
+        if let Ok(text) = serde_json::to_string(times) {
+            // No run needs to know them to go on.
+            _ = std::fs::write(self.path.join(TIMES), text);
+        }
         Ok(())
+    }
+
+    /// What the run's epochs took, as far as that is known.
+    pub(crate) fn times(&self) -> Times {
+        let text = std::fs::read_to_string(self.path.join(TIMES)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// Writes the checkpoint of the best epoch so far.
@@ -127,6 +159,21 @@ impl Folder {
             names.extend(entry.map_err(error)?.file_name().into_string());
         }
         Ok(names)
+    }
+}
+
+/// Where a file system knows no locks, nobody is kept out.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path);
+    let file = file.map_err(|error| Error::checkpoint(folder, format!("can't be written to: {error}")))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::checkpoint(folder, "in use by another run")),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 

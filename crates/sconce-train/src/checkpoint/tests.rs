@@ -6,7 +6,7 @@
 )]
 
 use super::*;
-use crate::Error;
+use crate::{EpochRecord, Error};
 use candle_core::{DType, Device, Tensor};
 
 fn recipe() -> Recipe {
@@ -20,7 +20,9 @@ fn recipe() -> Recipe {
         steps_per_epoch: None,
         train_metrics: false,
         optimizers: vec!["Adam".to_string()],
+        rates: Vec::new(),
         schedules: Vec::new(),
+        settings: BTreeMap::new(),
     }
 }
 
@@ -37,7 +39,7 @@ fn write(folder: &Folder, step: u64) {
     let value = Tensor::new(&[step as f64, f64::NAN], &Device::Cpu).unwrap();
     parts.add("model", [("w".to_string(), value)]);
     folder
-        .write(&parts, &Content::new(counts, recipe(), &[]))
+        .write(&parts, &Content::new(counts, recipe(), &[]), &Times::default())
         .unwrap();
 }
 
@@ -45,6 +47,7 @@ fn names(path: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(path).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| ![".lock", "seconds.json"].contains(&name.as_str()))
         .collect();
     names.sort();
     names
@@ -175,10 +178,66 @@ fn the_best_of_another_run_is_not_written_over() {
         error.contains("best.safetensors: there from another run"),
         "{error}"
     );
-    let error = folder.newest(|_| ()).unwrap_err().to_string();
+    let error = folder.expect_own_best(&recipe()).unwrap_err().to_string();
     assert!(error.contains("whose other checkpoints are gone"), "{error}");
+    // As a run leaves it that is killed before its first epoch's own.
+    let record = EpochRecord {
+        epoch: 1,
+        train_loss: 1.,
+        train_metrics: Vec::new(),
+        turns: Vec::new(),
+        validation: None,
+        learning_rate: 0.1,
+        seconds: 2.,
+    };
+    let counts = Counts {
+        epoch: 1,
+        pass: 1,
+        ..Counts::default()
+    };
+    let first = Content::new(counts, recipe(), &[record]);
+    folder.write_best(&Parts::default(), &first).unwrap();
+    folder.expect_own_best(&recipe()).unwrap();
+    let other = Recipe {
+        samples: 11,
+        ..recipe()
+    };
+    assert!(folder.expect_own_best(&other).is_err());
     write(&folder, 1);
     assert_eq!(newest(&folder), (Some(1), 0));
+}
+
+#[test]
+fn a_folder_is_one_runs_at_a_time() {
+    let place = tempfile::tempdir().unwrap();
+    let cfg = CheckpointConfig::new(place.path());
+    let folder = Folder::open(&cfg).unwrap();
+    std::fs::write(place.path().join(".sconce-half"), "x").unwrap();
+    let error = Folder::open(&cfg).err().unwrap().to_string();
+    assert!(error.ends_with(": in use by another run"), "{error}");
+    assert!(
+        place.path().join(".sconce-half").exists(),
+        "what the other writes"
+    );
+    drop(folder);
+    Folder::open(&cfg).unwrap();
+}
+
+#[test]
+fn times_are_no_part_of_a_checkpoint() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::open(&CheckpointConfig::new(place.path())).unwrap();
+    assert_eq!(folder.times(), Times::default());
+    let times = Times {
+        epochs: vec![2.5],
+        step: 3,
+        seconds: 0.25,
+    };
+    let content = Content::new(Counts::default(), recipe(), &[]);
+    folder.write(&Parts::default(), &content, &times).unwrap();
+    assert_eq!(folder.times(), times);
+    std::fs::write(place.path().join("seconds.json"), "{").unwrap();
+    assert_eq!(folder.times(), Times::default());
 }
 
 #[test]
@@ -193,7 +252,8 @@ fn where_none_is_whole_that_is_an_error() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("step-0000000002.safetensors: damaged"), "{error}");
-    assert_eq!(told.len(), 2);
+    assert_eq!(told.len(), 3);
+    assert!(told[2].contains("move these away to start afresh"), "{told:?}");
 }
 
 #[test]
@@ -212,7 +272,7 @@ fn another_file_and_another_format_are_refused() {
     file::write(&path, &Parts::default(), text).unwrap();
     let error = folder.newest(|_| ()).unwrap_err().to_string();
     assert!(
-        error.contains("of format 99, and this program reads 4"),
+        error.contains("of format 99, and this program reads 5"),
         "{error}"
     );
 }

@@ -122,12 +122,16 @@ impl Ranking {
         inputs::each_position(output, |i, values| {
             if let Some(class) = classes_of.get(i).copied().flatten() {
                 inputs::no_nan(self.name, i, values)?;
+                let first = scores.len();
                 match *values {
                     // Two classes are one label, that of class 1; the softmax grows with the difference.
                     [no, yes] if self.cfg.logits => scores.push(yes - no),
                     [_, yes] => scores.push(yes),
                     _ if self.cfg.logits => softmax(values, &mut scores),
                     _ => scores.extend_from_slice(values),
+                }
+                if scores.iter().skip(first).any(|score| score.is_nan()) {
+                    return Err(self.no_softmax(i, values));
                 }
                 targets.push(class as i64);
             }
@@ -147,6 +151,18 @@ impl Ranking {
                 targets,
             },
         })
+    }
+
+    /// Several infinite logits of a row, or nothing but −∞.
+    fn no_softmax(&self, row: usize, values: &[f64]) -> candle_core::Error {
+        let error = Error::Value {
+            layer: self.name.to_owned(),
+            argument: "output",
+            index: row,
+            value: format!("{values:?}"),
+            expected: "logits that have a softmax".to_owned(),
+        };
+        error.into()
     }
 
     /// Each column's figure.
@@ -177,9 +193,14 @@ impl Ranking {
     }
 }
 
-/// Appends exp(xᵢ) / Σ exp(xⱼ).
+/// Appends exp(xᵢ) / Σ exp(xⱼ): NaN if several are +∞ or all −∞.
 fn softmax(x: &[f64], to: &mut Vec<f64>) {
     let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max == f64::INFINITY && x.iter().filter(|x| **x == max).count() == 1 {
+        // The limit, as this one grows: beside it all others are nothing.
+        to.extend(x.iter().map(|x| f64::from(u8::from(*x == max))));
+        return;
+    }
     let sum: f64 = x.iter().map(|x| (x - max).exp()).sum();
     to.extend(x.iter().map(|x| (x - max).exp() / sum));
 }

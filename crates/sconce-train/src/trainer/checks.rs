@@ -43,12 +43,17 @@ impl Trainer<'_> {
         }
     }
 
-    /// An error if two turns or two generators go by one name, by which a checkpoint tells them apart.
+    /// An error if two turns, metrics or generators go by one name, by which histories and checkpoints tell them apart.
     pub(super) fn expect_own_names(&self) -> Result<()> {
         let turns: Vec<&str> = self.turns.iter().map(|turn| turn.name).collect();
         let generators: Vec<String> = self.generators().into_iter().map(|(name, _)| name).collect();
         let generators: Vec<&str> = generators.iter().map(String::as_str).collect();
-        for (field, names) in [("turn", turns), ("generator", generators)] {
+        let metrics: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
+        if let Some(name) = turns.iter().find(|name| ["train", "validation"].contains(name)) {
+            let expected = "a name that stands for nothing else in a history";
+            return Err(sconce_core::Error::config("Trainer", "turn", name, expected).into());
+        }
+        for (field, names) in [("turn", turns), ("metric", metrics), ("generator", generators)] {
             let twice = names
                 .iter()
                 .enumerate()
@@ -70,6 +75,16 @@ impl Trainer<'_> {
                 Err(sconce_core::Error::config("Trainer", "objective", all.join(" and "), expected).into())
             }
         }
+    }
+
+    /// An error if schedules were given beside a function that sets the rate before each step, whatever they made of it.
+    pub(super) fn expect_one_schedule(&self) -> Result<()> {
+        let (Some(_), Some(pace)) = (&self.schedule, self.paces.first()) else {
+            return Ok(());
+        };
+        let got = format!("a function of one's own and {}", pace.name());
+        let expected = "one of them: the function would set the rate again before each step";
+        Err(sconce_core::Error::config("Trainer", "schedule", got, expected).into())
     }
 
     /// An error unless each sample has its weight, if any has.

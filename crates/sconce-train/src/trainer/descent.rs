@@ -3,6 +3,7 @@
 use super::losses;
 use super::rule::Rule;
 use super::{Clip, FitConfig, Position};
+use crate::checkpoint::{Number, Rates};
 use crate::{Error, Result};
 use candle_core::Tensor;
 use sconce_core::{Gradients, Parameters, backward};
@@ -15,6 +16,8 @@ use sconce_optim::{
 pub(super) struct Descent<'a> {
     pub(super) parameters: &'a dyn Parameters,
     pub(super) optimizer: Rule<'a>,
+    /// The optimiser's when the trainer was given it, before any schedule.
+    pub(super) initial: Rates,
     /// Of the batches since the last step.
     pub(super) accumulated: GradientAccumulator,
     pub(super) averages: Option<Ema>,
@@ -33,14 +36,19 @@ pub(super) struct Moment<'m> {
     pub(super) samples: usize,
     /// Whether the optimiser's step is due after this batch, or more gradients are gathered before.
     pub(super) due: bool,
-    /// In the first batch of a run.
+    /// In the batches of a run's first step.
     pub(super) first: Option<FirstLook<'m>>,
 }
 
 impl<'a> Descent<'a> {
     pub(super) fn new(parameters: &'a dyn Parameters, optimizer: Rule<'a>) -> Self {
+        let numbers = |values: Vec<f64>| values.into_iter().map(Number).collect();
         Self {
             parameters,
+            initial: Rates {
+                learning_rates: numbers(optimizer.learning_rates()),
+                momenta: numbers(optimizer.momenta()),
+            },
             optimizer,
             accumulated: GradientAccumulator::new(),
             averages: None,
@@ -54,15 +62,19 @@ impl<'a> Descent<'a> {
             finite(losses::value(loss)?, self.parameters, at)?;
         }
         let mut gradients = backward(loss, self.parameters)?;
-        if let Some(look) = at.first {
-            look(check_gradients(&gradients)?)?;
-        }
         if at.cfg.accumulate > 1 {
+            // Before they are among the others, where no one could tell whose it was.
+            if on_cpu(&gradients) {
+                all_finite(&gradients, at)?;
+            }
             self.accumulated.add(&gradients, at.samples)?;
             if !at.due {
                 return Ok(());
             }
             gradients = self.accumulated.finish()?;
+        }
+        if let Some(look) = at.first {
+            look(check_gradients(&gradients)?)?;
         }
         self.bound(&mut gradients, at)?;
         self.optimizer.step(&gradients)?;
@@ -143,8 +155,7 @@ impl<'a> Descent<'a> {
                 Err(error) => not_finite(gradients, at).and(Err(error.into())),
             };
         }
-        let on_cpu = |(_, gradient): (&str, &Tensor)| gradient.device().is_cpu();
-        if gradients.iter().next().is_some_and(on_cpu) {
+        if on_cpu(gradients) {
             all_finite(gradients, at)?;
         }
         if let Some(Clip::Value(bound)) = at.cfg.clip {
@@ -179,6 +190,26 @@ fn lost_at(loss: f64, at: &Moment<'_>, names: Vec<String>) -> Error {
     }
 }
 
+/// An error if the steps so far have led to parameters that aren't finite: a checkpoint of them would be of no use.
+pub(super) fn expect_finite(parameters: &dyn Parameters, position: (usize, usize)) -> Result<()> {
+    let names = not_finite_values(parameters)?;
+    let (epoch, step) = position;
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(Error::ParameterNotFinite {
+            epoch,
+            step,
+            turn: None,
+            names,
+        }),
+    }
+}
+
+fn on_cpu(gradients: &Gradients) -> bool {
+    let mut all = gradients.iter();
+    all.next().is_some_and(|(_, gradient)| gradient.device().is_cpu())
+}
+
 /// The names of parameters with values that aren't finite.
 fn not_finite_values(parameters: &dyn Parameters) -> Result<Vec<String>> {
     let values = parameters.named_parameters().into_iter();
@@ -208,6 +239,7 @@ fn not_finite(gradients: &Gradients, at: &Moment<'_>) -> Result<()> {
     Err(Error::GradientNotFinite {
         epoch: at.position.epoch + 1,
         step: at.batch,
+        turn: None,
         names: (found.iter())
             .map(|found| format!("{} ({} at {:?})", found.name, found.value, found.index))
             .collect(),

@@ -5,6 +5,8 @@ use crate::{Accumulator, Error, Metric, Result, Scores};
 use candle_core::Tensor;
 use sconce_core::no_grad;
 use sconce_data::{Dataset, Loader, LoaderConfig};
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 
 impl Trainer<'_> {
     /// The mean loss and the metrics over a whole data set.
@@ -12,7 +14,10 @@ impl Trainer<'_> {
     /// # Errors
     /// An empty set, a batch size of 0; any error of the model, the loss, a metric or the data.
     pub fn evaluate(&self, data: &dyn Dataset, batch_size: usize) -> Result<Scores> {
-        self.scores(data, batch_size, "evaluation")
+        match self.scores(data, batch_size, "evaluation", || None::<Infallible>)? {
+            ControlFlow::Continue(scores) => Ok(scores),
+            ControlFlow::Break(never) => match never {},
+        }
     }
 
     /// What the model gives for these features.
@@ -45,7 +50,14 @@ impl Trainer<'_> {
         Ok(Tensor::cat(&outputs, 0)?)
     }
 
-    pub(super) fn scores(&self, data: &dyn Dataset, batch_size: usize, set: &'static str) -> Result<Scores> {
+    /// The figures over a set, unless there is a reason to stop, after which is asked before each batch.
+    pub(super) fn scores<S>(
+        &self,
+        data: &dyn Dataset,
+        batch_size: usize,
+        set: &'static str,
+        mut stop: impl FnMut() -> Option<S>,
+    ) -> Result<ControlFlow<S, Scores>> {
         if data.is_empty() {
             return Err(Error::Empty { set });
         }
@@ -53,8 +65,11 @@ impl Trainer<'_> {
         let loader = Loader::new(data, &LoaderConfig::new(batch_size))?;
         let mut accumulators: Vec<_> = self.metrics.iter().map(|metric| metric.start()).collect();
         let (mut sum, mut samples) = (0., 0);
-        no_grad(|| {
+        let stopped = no_grad(|| {
             for batch in loader.epoch(0) {
+                if let Some(reason) = stop() {
+                    return Ok(Some(reason));
+                }
                 let (x, target) = batch?;
                 let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
                 let output = self.model.forward_t(&x, false)?;
@@ -65,13 +80,16 @@ impl Trainer<'_> {
                     accumulator.update(&output, &target)?;
                 }
             }
-            Ok::<_, Error>(())
+            Ok::<_, Error>(None)
         })?;
+        if let Some(reason) = stopped {
+            return Ok(ControlFlow::Break(reason));
+        }
         let metrics = figures(&self.metrics, &accumulators);
-        Ok(Scores {
+        Ok(ControlFlow::Continue(Scores {
             loss: sum / samples as f64,
             metrics,
-        })
+        }))
     }
 }
 

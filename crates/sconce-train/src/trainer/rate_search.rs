@@ -172,7 +172,8 @@ impl Trainer<'_> {
                 search.rates.push(rate);
                 search.losses.push(loss);
                 search.smoothed.push(smoothed);
-                if smoothed > cfg.give_up * best {
+                // Losses below 0 are as far from 0 as those above.
+                if smoothed > best + (cfg.give_up - 1.) * best.abs() {
                     break;
                 }
                 best = smoothed.min(best);

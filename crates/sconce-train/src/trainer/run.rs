@@ -1,6 +1,6 @@
 //! One call of `fit`: epochs, steps, and the checkpoints between them.
 
-use super::descent::Moment;
+use super::descent::{self, Moment};
 use super::evaluate::figures;
 use super::losses::Losses;
 use super::state::recipe;
@@ -43,6 +43,8 @@ pub(super) struct Run<'r, 'a> {
     /// Steps of an epoch.
     per_epoch: usize,
     started: Instant,
+    /// Whether this call of `fit` has trained on a batch.
+    trained: bool,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -86,18 +88,31 @@ impl<'r, 'a> Run<'r, 'a> {
             before: Duration::ZERO,
             best: None,
             started: Instant::now(),
+            trained: false,
         };
         (run.losses, run.metrics) = (run.no_losses(), run.no_metrics());
+        let mut found = None;
         if let (Some(folder), Some(checkpoints)) = (&run.folder, &cfg.checkpoints) {
             match checkpoints.resume {
-                true => {
-                    if let Some((path, parts, content)) = folder.newest(|line| report.line(line))? {
-                        run.restore(&path, parts, content)?;
-                        report.line(&format!("resumed at step: {}", run.counts.step));
-                    }
-                }
+                true => found = folder.newest(|line| report.line(line))?,
                 false => folder.expect_none()?,
             }
+            match &found {
+                Some((path, _, content)) => run
+                    .check(content, |line| report.line(line))
+                    .map_err(|problem| Error::checkpoint(path, problem))?,
+                None => folder.expect_own_best(&run.recipe)?,
+            }
+        }
+        run.trainer.start_callbacks()?;
+        if let Some((path, parts, content)) = found {
+            let times = run.folder.as_ref().map(Folder::times).unwrap_or_default();
+            if let Err(error) = run.restore(&path, parts, content, &times) {
+                // The run's error comes first.
+                _ = run.trainer.end_callbacks();
+                return Err(error);
+            }
+            report.line(&format!("resumed at step: {}", run.counts.step));
         }
         Ok(run)
     }
@@ -105,17 +120,26 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Trains until all epochs are done, a callback wants no more, a signal comes or the time is up.
     pub(super) fn finish(mut self, validation: Option<&dyn Dataset>) -> Result<History> {
         while self.end == End::Completed && self.counts.epoch < self.cfg.epochs {
-            if let ControlFlow::Break(end) = self.train_epoch()? {
-                self.end = end;
-                let why = match end {
-                    End::TimeLimit => "time limit reached",
-                    _ => "interrupted",
-                };
-                self.report
-                    .line(&format!("{why} after step {}", self.counts.step));
-                break;
+            let mut flow = self.train_epoch()?;
+            if flow.is_continue() {
+                flow = self.finish_epoch(validation)?;
             }
-            self.finish_epoch(validation)?;
+            if let ControlFlow::Break(end) = flow {
+                self.end = end;
+            }
+        }
+        // All is done and saved, but whoever asked wants the program to end.
+        if self.stop.is_asked() {
+            self.end = End::Interrupted;
+        }
+        let why = match self.end {
+            End::TimeLimit => Some("time limit reached"),
+            End::Interrupted => Some("interrupted"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            self.report
+                .line(&format!("{why} after step {}", self.counts.step));
         }
         Ok(History {
             epochs: self.history,
@@ -149,6 +173,7 @@ impl<'r, 'a> Run<'r, 'a> {
                     let last = in_epoch.map_or(pass.len() == 0, |batches| done == batches);
                     let due = last || done.is_multiple_of(self.cfg.accumulate);
                     self.step(&batch, due)?;
+                    self.trained = true;
                     (self.counts.batch, self.counts.next) = (done, self.counts.next + 1);
                     self.counts.step += u64::from(due);
                     let end = self.after_batch(due, &mut bar)?;
@@ -170,16 +195,11 @@ impl<'r, 'a> Run<'r, 'a> {
         });
         let checkpoints = self.cfg.checkpoints.as_ref();
         let every = checkpoints.and_then(|checkpoints| checkpoints.every);
-        let late = (self.cfg.time_limit).is_some_and(|limit| self.started.elapsed() >= limit);
-        let asked = self.stop.is_asked();
-        if asked || late || (due && every.is_some_and(|every| self.counts.step.is_multiple_of(every))) {
+        let end = asked_to_end(&mut self.stop, self.cfg.time_limit, self.started);
+        if end.is_some() || (due && every.is_some_and(|every| self.counts.step.is_multiple_of(every))) {
             self.save()?;
         }
-        Ok(match (asked, late) {
-            (true, _) => ControlFlow::Break(End::Interrupted),
-            (_, true) => ControlFlow::Break(End::TimeLimit),
-            _ => ControlFlow::Continue(()),
-        })
+        Ok(end.map_or(ControlFlow::Continue(()), ControlFlow::Break))
     }
 
     /// Takes in a batch, by a step of the optimiser where it is due.
@@ -201,7 +221,7 @@ impl<'r, 'a> Run<'r, 'a> {
             batch: self.counts.batch + 1,
             samples: batch.features.dims().first().copied().unwrap_or(0),
             due,
-            first: (position.epoch == 0 && self.counts.batch == 0).then_some(&first),
+            first: (position.epoch == 0 && position.step == 0).then_some(&first),
         };
         let losses = trainer.take_step(batch, moment, &mut self.metrics)?;
         let turns = trainer.turns.iter().map(|turn| Some(turn.name));
@@ -222,10 +242,15 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(())
     }
 
-    /// Evaluates, tells everybody who wants to know, and writes a checkpoint.
-    fn finish_epoch(&mut self, validation: Option<&dyn Dataset>) -> Result<()> {
+    /// Evaluates, tells everybody who wants to know, and writes a checkpoint. A run that has to end while it evaluates is saved as
+    /// it was before, so that it evaluates when it goes on.
+    fn finish_epoch(&mut self, validation: Option<&dyn Dataset>) -> Result<ControlFlow<End>> {
+        self.expect_finite()?;
         let count = self.counts.epoch + 1;
         let due = count.is_multiple_of(self.cfg.validate_every) || count == self.cfg.epochs;
+        let drawn: Vec<_> = (self.trainer.generators().into_iter())
+            .map(|(_, generator)| (generator.seed(), generator.position(), generator))
+            .collect();
         let mut averages = self.trainer.descent.averages.take();
         let result = match &mut averages {
             Some(averages) if averages.n_averaged() > 0 => {
@@ -238,16 +263,32 @@ impl<'r, 'a> Run<'r, 'a> {
             _ => self.close_epoch(validation, due),
         };
         self.trainer.descent.averages = averages;
-        result?;
-        self.save()
+        let flow = result?;
+        if flow.is_break() {
+            for (seed, position, generator) in drawn {
+                generator.restore(seed, position);
+            }
+        }
+        self.save()?;
+        Ok(flow)
     }
 
     /// With the parameters that are judged, which are the averages where there are any.
-    fn close_epoch(&mut self, validation: Option<&dyn Dataset>, due: bool) -> Result<()> {
+    fn close_epoch(&mut self, validation: Option<&dyn Dataset>, due: bool) -> Result<ControlFlow<End>> {
         let validated = validation.is_some();
-        let validation = (validation.filter(|_| due))
-            .map(|set| self.trainer.scores(set, self.cfg.batch_size, "validation"))
-            .transpose()?;
+        let mut scores = None;
+        if let Some(set) = validation.filter(|_| due) {
+            // The trainer is asked for its figures, and the run whether to go on.
+            let (trainer, stop) = (&*self.trainer, &mut self.stop);
+            // A run that is resumed here has to get on, however short its time is.
+            let (limit, started) = (self.cfg.time_limit.filter(|_| self.trained), self.started);
+            let asked = || asked_to_end(stop, limit, started);
+            match trainer.scores(set, self.cfg.batch_size, "validation", asked)? {
+                ControlFlow::Continue(found) => scores = Some(found),
+                ControlFlow::Break(end) => return Ok(ControlFlow::Break(end)),
+            }
+        }
+        let validation = scores;
         let train_metrics = figures(&self.trainer.metrics, &self.metrics);
         self.metrics = self.no_metrics();
         let fresh = self.no_losses();
@@ -287,7 +328,20 @@ impl<'r, 'a> Run<'r, 'a> {
             (self.counts.pass, self.counts.next) = (self.counts.pass + 1, 0);
         }
         // Before the epoch's own, so that a run that is killed between the two writes both again.
-        self.save_best()
+        self.save_best()?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// An error if a step has led to parameters that aren't finite.
+    fn expect_finite(&self) -> Result<()> {
+        let position = (self.counts.epoch + 1, self.counts.batch);
+        for (turn, descent) in self.trainer.descents() {
+            descent::expect_finite(descent.parameters, position).map_err(|error| match turn {
+                Some(turn) => error.of_turn(turn),
+                None => error,
+            })?;
+        }
+        Ok(())
     }
 
     /// One for the trainer and one for each turn.
@@ -308,10 +362,15 @@ impl<'r, 'a> Run<'r, 'a> {
         if self.folder.is_none() {
             return Ok(());
         }
+        // At an epoch's end they have been looked at, before averages took their place and left it.
+        if self.counts.batch > 0 {
+            self.expect_finite()?;
+        }
         let (parts, content) = self.snapshot()?;
+        let times = self.times();
         self.folder
             .as_ref()
-            .map_or(Ok(()), |folder| folder.write(&parts, &content))
+            .map_or(Ok(()), |folder| folder.write(&parts, &content, &times))
     }
 
     /// Writes a checkpoint with the parameters that were judged if they are the best.
@@ -336,6 +395,16 @@ impl<'r, 'a> Run<'r, 'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a run has to end before its time, if it has to.
+fn asked_to_end(stop: &mut Stop, limit: Option<Duration>, started: Instant) -> Option<End> {
+    match stop.is_asked() {
+        true => Some(End::Interrupted),
+        false => limit
+            .is_some_and(|limit| started.elapsed() >= limit)
+            .then_some(End::TimeLimit),
     }
 }
 

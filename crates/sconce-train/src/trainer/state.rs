@@ -1,9 +1,10 @@
 //! A run as a checkpoint, and back.
 
+use super::descent::Descent;
 use super::pace::Pace;
 use super::run::Run;
 use super::{FitConfig, Trainer};
-use crate::checkpoint::{Content, MODEL, Number, Parts, Recipe, fitting, other, set};
+use crate::checkpoint::{Content, MODEL, Number, Parts, Rates, Recipe, Times, fitting, other, set};
 use crate::{End, Error, Result};
 use candle_core::{Device, Tensor};
 use sconce_core::Parameters;
@@ -52,16 +53,29 @@ impl Run<'_, '_> {
             content.losses.push((Number(sum), samples, steps));
         }
         content.learning_rate = Number(self.learning_rate);
-        content.seconds = Number((self.before + self.since.elapsed()).as_secs_f64());
         content.best = self.best.map(Number);
         content.stopped = self.end == End::Stopped;
         Ok((parts, content))
     }
 
-    /// Goes where a checkpoint was written. What is not this run's is an error.
-    pub(super) fn restore(&mut self, path: &Path, mut parts: Parts, content: Content) -> Result<()> {
+    /// What belongs to a checkpoint and is in none.
+    pub(super) fn times(&self) -> Times {
+        Times {
+            epochs: self.history.iter().map(|record| record.seconds).collect(),
+            step: self.counts.step,
+            seconds: (self.before + self.since.elapsed()).as_secs_f64(),
+        }
+    }
+
+    /// Goes where a checkpoint was written, which [`check`](Self::check) has let pass. What is not this run's is an error.
+    pub(super) fn restore(
+        &mut self,
+        path: &Path,
+        mut parts: Parts,
+        content: Content,
+        times: &Times,
+    ) -> Result<()> {
         let mismatch = |problem: String| Error::checkpoint(path, problem);
-        self.check(&content).map_err(mismatch)?;
         let trainer = &mut *self.trainer;
         let (mut updates, mut freezes) = (Vec::new(), Vec::new());
         for (part, descent) in trainer.descents() {
@@ -76,8 +90,8 @@ impl Run<'_, '_> {
             );
         }
         let misfit = |error: Error| Error::checkpoint(path, error);
-        for (part, descent) in trainer.descents_mut() {
-            set_optimizer(&mut parts, &of(part, OPTIMIZER), &mut descent.optimizer).map_err(misfit)?;
+        for ((part, descent), was) in trainer.descents_mut().zip(&content.recipe.rates) {
+            set_optimizer(&mut parts, &of(part, OPTIMIZER), descent, was).map_err(misfit)?;
             (descent.accumulated)
                 .load_state(&parts.take(&of(part, ACCUMULATED)), descent.parameters)
                 .map_err(|error| misfit(error.into()))?;
@@ -122,18 +136,30 @@ impl Run<'_, '_> {
         }
         self.counts = content.counts;
         self.learning_rate = content.learning_rate.0;
-        self.before = Duration::try_from_secs_f64(content.seconds.0).unwrap_or_default();
         self.best = content.best.map(|figure| figure.0);
         if content.stopped {
             self.end = End::Stopped;
         }
         self.history = content.history;
+        for (record, seconds) in self.history.iter_mut().zip(&times.epochs) {
+            record.seconds = *seconds;
+        }
+        if times.step == self.counts.step {
+            self.before = Duration::try_from_secs_f64(times.seconds).unwrap_or_default();
+        }
         Ok(())
     }
 
-    /// An error unless the checkpoint is that of such a run.
-    fn check(&self, content: &Content) -> Result<(), String> {
+    /// An error unless the checkpoint is that of such a run. What it may do otherwise is told.
+    pub(super) fn check(&self, content: &Content, mut tell: impl FnMut(&str)) -> Result<(), String> {
         let (was, is) = (&content.recipe, &self.recipe);
+        let names = was.settings.keys().chain(is.settings.keys());
+        for name in names {
+            let [was, is] = [was, is].map(|recipe| recipe.settings.get(name).map_or("none", String::as_str));
+            if was != is {
+                return Err(format!("is of a run with {name} {was}, and this one has {is}"));
+            }
+        }
         let turns = |losses: usize| losses.saturating_sub(1).to_string();
         let pairs = [
             ("samples", was.samples.to_string(), is.samples.to_string()),
@@ -187,6 +213,22 @@ impl Run<'_, '_> {
         if let Some(name) = content.generators.keys().find(|name| !own.contains(name)) {
             return Err(other("has", &format!("generator {name}")));
         }
+        for ((i, was), is) in was.rates.iter().enumerate().zip(&is.rates) {
+            let pairs = [
+                ("learning rates", &was.learning_rates, &is.learning_rates),
+                ("momenta", &was.momenta, &is.momenta),
+            ];
+            for (what, was, is) in pairs.into_iter().filter(|(_, was, is)| was != is) {
+                let [was, is] = [was, is].map(|numbers| numbers.iter().map(|n| n.0).collect::<Vec<_>>());
+                // Schedules count from the rates that they were given.
+                if i == 0 && !self.trainer.paces.is_empty() {
+                    return Err(format!(
+                        "is of a run whose schedules start from {what} {was:?}, and this one's from {is:?}"
+                    ));
+                }
+                tell(&format!("{what} {is:?} from here on, no longer {was:?}"));
+            }
+        }
         Ok(())
     }
 }
@@ -211,10 +253,15 @@ pub(super) fn recipe(trainer: &Trainer<'_>, cfg: &FitConfig<'_>, samples: usize)
         optimizers: rules
             .map(|(_, descent)| descent.optimizer.name().to_string())
             .collect(),
+        rates: trainer
+            .descents()
+            .map(|(_, descent)| descent.initial.clone())
+            .collect(),
         schedules: own
             .chain(trainer.paces.iter().map(Pace::name))
             .map(str::to_string)
             .collect(),
+        settings: (cfg.checkpoints.as_ref()).map_or_else(Default::default, |c| c.settings.clone()),
     }
 }
 
@@ -270,10 +317,20 @@ fn add_optimizer(parts: &mut Parts, part: &str, optimizer: &dyn Optimize) -> Res
     Ok(())
 }
 
-fn set_optimizer(parts: &mut Parts, part: &str, optimizer: &mut dyn Optimize) -> Result<()> {
+/// Its state and rates. Where the rates that it began with are no longer those that the program gives it, the program's count.
+fn set_optimizer(parts: &mut Parts, part: &str, descent: &mut Descent<'_>, was: &Rates) -> Result<()> {
+    let (optimizer, is) = (&mut descent.optimizer, &descent.initial);
     optimizer.load_state(&parts.take(part))?;
     for (name, values) in parts.take(&format!("{part}-{RATES}")) {
         let values = values.to_vec1::<f64>()?;
+        let [was, is] = match name.as_str() {
+            "lr" => [&was.learning_rates, &is.learning_rates],
+            _ => [&was.momenta, &is.momenta],
+        };
+        let values = match was == is {
+            true => values,
+            false => is.iter().map(|number| number.0).collect(),
+        };
         match name.as_str() {
             "lr" => optimizer.set_learning_rates(&values)?,
             _ => optimizer.set_momenta(&values)?,

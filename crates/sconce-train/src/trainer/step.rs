@@ -15,6 +15,8 @@ pub struct TrainingStep<'s, 'a> {
     descent: &'s mut Descent<'a>,
     moment: Moment<'s>,
     metrics: &'s mut [Box<dyn Accumulator>],
+    /// Whether a loss was applied.
+    applied: bool,
 }
 
 impl<'a> TrainingStep<'_, 'a> {
@@ -51,9 +53,13 @@ impl<'a> TrainingStep<'_, 'a> {
     /// due, with what follows it. Calling it twice takes two steps.
     ///
     /// # Errors
-    /// A loss or a gradient that isn't finite, or a gradient that is missing in the first step; those of the model's backward pass
+    /// A second call where gradients are gathered, since those of which step it would belong to can't be told; a loss or a gradient that isn't finite, or a gradient that is missing in the first step; those of the model's backward pass
     /// and of the optimiser.
     pub fn apply(&mut self, loss: &Tensor) -> Result<()> {
+        if std::mem::replace(&mut self.applied, true) && self.moment.cfg.accumulate > 1 {
+            let expected = "one loss a batch where gradients are gathered: add them up";
+            return Err(sconce_core::Error::config("TrainingStep", "apply", "called twice", expected).into());
+        }
         self.descent.apply(loss, &self.moment)
     }
 
@@ -124,6 +130,7 @@ impl Trainer<'_> {
             descent: &mut self.descent,
             moment,
             metrics,
+            applied: false,
         };
         let loss = match &mut self.objective {
             Objective::Step(own) => own(&mut step, x, target)?,

@@ -403,7 +403,9 @@ fn a_turn_without_gradients_is_refused_and_its_loss_is_reported() {
     param(&other.builder(), 1, "unused", &Init::Const(1.)).unwrap();
     let error = run(&|| v.tensor().sum_all()).unwrap_err();
     assert!(
-        matches!(&error, Error::MissingGradients { names } if names == &["unused"]),
+        error
+            .to_string()
+            .starts_with("turn second: these parameters get no gradient and would not be trained: unused"),
         "{error}"
     );
     other.freeze("unused").unwrap();
@@ -461,5 +463,51 @@ fn a_plateau_watches_the_validation() {
     let rates: Vec<f64> = history.epochs.iter().map(|e| e.learning_rate).collect();
     for (ours, expected) in rates.iter().zip([0.1, 0.01, 0.001]) {
         assert!((ours - expected).abs() < 1e-12, "{rates:?}");
+    }
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let plain = || Trainer::new(model, &store, sgd(&store, 0.1), squares);
+    let turn = |name| Turn::new(name, &store, sgd(&store, 0.1), squares);
+    let gathering = FitConfig {
+        accumulate: 2,
+        ..quiet(1, 2)
+    };
+    let twice = |step: &mut TrainingStep<'_, '_>, x: &Tensor, target: &Tensor| {
+        let loss = step.loss(&step.forward(x)?, target)?;
+        step.apply(&loss)?;
+        step.apply(&loss)?;
+        Ok(loss)
+    };
+    let plateau = plain().with_schedule(|_| 0.1).with_plateau(&Default::default());
+    for (mut trainer, cfg, expected) in [
+        (
+            plateau.unwrap(),
+            quiet(1, 2),
+            "schedule is a function of one's own and ReduceLROnPlateau, expected one of them",
+        ),
+        (
+            plain()
+                .with_metric(Accuracy::default())
+                .with_metric(Accuracy { ignore_index: 7 }),
+            quiet(1, 2),
+            "metric is accuracy, expected a name of its own for each",
+        ),
+        (
+            plain().with_turn(turn("train")),
+            quiet(1, 2),
+            "turn is train, expected a name that stands for nothing else",
+        ),
+        (
+            plain().with_training_step(twice),
+            gathering,
+            "apply is called twice, expected one loss a batch where gradients are gathered",
+        ),
+    ] {
+        let error = trainer.fit(&line(8), &cfg).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
     }
 }

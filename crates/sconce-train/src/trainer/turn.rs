@@ -3,7 +3,7 @@
 use super::Loss;
 use super::descent::{Descent, Moment};
 use super::rule::Rule;
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::Tensor;
 use sconce_core::Parameters;
 use sconce_optim::Optimize;
@@ -62,9 +62,11 @@ impl<'a> Turn<'a> {
 
     /// One step; the loss before it.
     pub(super) fn take(&mut self, x: &Tensor, target: &Tensor, at: &Moment<'_>) -> Result<Tensor> {
-        let loss = (self.objective)(x, target)?;
-        let applied = self.descent.apply(&loss, at);
-        applied.map_err(|error| error.of_turn(self.name))?;
-        Ok(loss.detach())
+        let loss = (self.objective)(x, target).map_err(Error::from);
+        let applied = loss.and_then(|loss| {
+            self.descent.apply(&loss, at)?;
+            Ok(loss.detach())
+        });
+        applied.map_err(|error| error.of_turn(self.name))
     }
 }

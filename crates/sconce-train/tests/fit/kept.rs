@@ -311,3 +311,53 @@ fn a_search_that_loses_its_way_leaves_the_parameters() {
         }
     }
 }
+
+/// A checkpoint holds its best weights wider than they are.
+#[test]
+fn early_stopping_remembers_eight_bits() {
+    let device = Device::Cpu;
+    let place = tempfile::tempdir().unwrap();
+    let run = |epochs| {
+        let store = ParamStore::new(DType::F32, &device);
+        let vb = store.builder();
+        let w = param(&vb, (3, 1), "w", &Init::Const(0.5)).unwrap();
+        let table = sconce_core::buffer(&vb, 3, "table", &Init::Const(0.5), DType::F8E4M3).unwrap();
+        let sgd = SgdConfig {
+            lr: 0.01,
+            ..SgdConfig::default()
+        };
+        let sgd = Box::new(Sgd::new(&sgd, &store).unwrap());
+        let model = |x: &Tensor| x.to_dtype(DType::F32)?.matmul(&w.tensor());
+        let loss = |y: &Tensor, target: &Tensor| (y - target.to_dtype(DType::F32)?)?.sqr()?.mean_all();
+        let stopping = EarlyStopping::new(&EarlyStoppingConfig::new(2), &store);
+        let mut trainer = Trainer::new(model, &store, sgd, loss).with_callback(stopping);
+        let set = data();
+        let cfg = FitConfig {
+            validation: Validation::Set(&set),
+            checkpoints: Some(CheckpointConfig {
+                resume: true,
+                signals: false,
+                ..CheckpointConfig::new(place.path())
+            }),
+            ..quiet(epochs, 4)
+        };
+        let done = trainer.fit(&set, &cfg).unwrap().epochs.len();
+        drop(trainer);
+        (done, table.tensor().dtype())
+    };
+    assert_eq!(run(1), (1, DType::F8E4M3));
+    assert_eq!(run(2), (2, DType::F8E4M3));
+}
+
+#[test]
+fn early_stopping_wants_a_number() {
+    let (store, w) = model();
+    let cfg = EarlyStoppingConfig {
+        watched: Watched::TrainLoss,
+        min_delta: f64::NAN,
+        ..EarlyStoppingConfig::new(2)
+    };
+    let mut trainer = plain(&store, &w, 0.1).with_callback(EarlyStopping::new(&cfg, &store));
+    let error = trainer.fit(&data(), &quiet(1, 4)).unwrap_err().to_string();
+    assert_eq!(error, "EarlyStopping: min_delta is NaN, expected a number");
+}

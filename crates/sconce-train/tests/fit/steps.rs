@@ -178,11 +178,14 @@ fn gradients_that_are_not_finite_are_named_and_change_nothing() {
                 ..quiet(2, 6)
             };
             let error = trainer.fit(&data(), &cfg).unwrap_err();
-            let Error::GradientNotFinite { epoch, step, names } = &error else {
+            let Error::GradientNotFinite {
+                epoch, step, names, ..
+            } = &error
+            else {
                 panic!("{error}");
             };
-            // Four batches an epoch; of two that are gathered, the step is after the second.
-            assert_eq!((*epoch, *step), (2, accumulate));
+            // Four batches an epoch; of two that are gathered, the first's own.
+            assert_eq!((*epoch, *step), (2, 1));
             assert_eq!(names, &["w (inf at [0])"]);
             assert!(
                 error.to_string().contains("the gradients of w (inf at [0])"),
@@ -192,6 +195,79 @@ fn gradients_that_are_not_finite_are_named_and_change_nothing() {
             assert!(values(&v).iter().chain(&values(&w)).all(|x| x.is_finite()));
         }
     }
+}
+
+/// Of two that are gathered, each uses one of the parameters.
+#[test]
+fn a_first_step_is_all_of_its_batches() {
+    for accumulate in [1, 2] {
+        let store = ParamStore::new(DType::F64, &Device::Cpu);
+        let [a, b] = ["a", "b"].map(|name| param(&store.builder(), (), name, &Init::Const(1.)).unwrap());
+        let calls = RefCell::new(0);
+        let mut trainer = Trainer::new(|x: &Tensor| Ok(x.clone()), &store, sgd(&store, 0.1), squares)
+            .with_training_loss(|_, _| {
+                *calls.borrow_mut() += 1;
+                let used = if *calls.borrow() % 2 == 1 { &a } else { &b };
+                used.tensor().sqr()
+            });
+        let cfg = FitConfig {
+            accumulate,
+            ..quiet(1, 6)
+        };
+        match (trainer.fit(&data(), &cfg), accumulate) {
+            (Err(Error::MissingGradients { names }), 1) => assert_eq!(names, ["b"]),
+            (result, 2) => assert!(result.is_ok(), "{result:?}"),
+            (result, _) => panic!("{result:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_turns_gradients_are_named_as_its_own() {
+    let (store, w) = model();
+    let other = ParamStore::new(DType::F64, &Device::Cpu);
+    let v = param(&other.builder(), 1, "v", &Init::Const(0.)).unwrap();
+    let run = |objective: fn(&Param) -> CandleResult<Tensor>| {
+        let turn = Turn::new("second", &other, sgd(&other, 0.1), |_, _| objective(&v));
+        let mut trainer = plain(&store, &w, 0.1).with_turn(turn);
+        trainer.fit(&data(), &quiet(1, 22)).unwrap_err().to_string()
+    };
+    // √0 is 0, and its slope is infinite.
+    let error = run(|v| v.tensor().sqrt()?.sum_all());
+    assert!(
+        error.starts_with("not finite in epoch 1, step 1 of turn second are the gradients of v (inf at [0])"),
+        "{error}"
+    );
+    let error = run(|v| v.value().sum_all());
+    assert!(error.starts_with("turn second: backward: "), "{error}");
+}
+
+/// The gradient is finite, and the step isn't.
+#[test]
+fn parameters_that_a_step_leaves_infinite_stop_the_run_before_they_are_saved() {
+    let place = tempfile::tempdir().unwrap();
+    let checkpoints = CheckpointConfig {
+        every: Some(1),
+        signals: false,
+        ..CheckpointConfig::new(place.path())
+    };
+    for checkpoints in [None, Some(checkpoints)] {
+        let (store, w) = model();
+        let mut trainer = plain(&store, &w, 0.1).with_schedule(|at| if at.step == 3 { 1e308 } else { 0.1 });
+        let cfg = FitConfig {
+            checkpoints: checkpoints.clone(),
+            ..quiet(2, 6)
+        };
+        let error = trainer.fit(&data(), &cfg).unwrap_err().to_string();
+        assert!(
+            error.starts_with("not finite in epoch 1 after step 4 are values of w: "),
+            "{error}"
+        );
+    }
+    let saved = std::fs::read_dir(place.path()).unwrap();
+    let saved = saved.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let newest = saved.filter(|name| name.starts_with("step-")).max();
+    assert_eq!(newest.as_deref(), Some("step-0000000003.safetensors"));
 }
 
 /// Sequences of different lengths, whose sum is to be learnt.

@@ -7,6 +7,8 @@
 )]
 
 mod full_disk;
+mod odd_moments;
+mod options;
 #[cfg(unix)]
 mod signals;
 
