@@ -151,7 +151,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
         .open(path)
         .map_err(|error| Failure::at(path, format!("can't be written: {error}")))?;
     if !existed {
-        std::fs::remove_file(path).map_err(|error| Failure::at(path, error))?;
+        // What a link leads to, and not the link.
+        let made = path.canonicalize();
+        made.and_then(std::fs::remove_file)
+            .map_err(|error| Failure::at(path, error))?;
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! The flags of programs that train: where checkpoints and the page about a run go.
 
 use crate::{Failure, Result, in_folder};
+use clap::CommandFactory;
 use sconce::train::{CheckpointConfig, End, FitConfig, History, RunReport};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// Flags of every program that trains.
@@ -18,7 +21,8 @@ pub struct Saving {
         long,
         value_name = "STEPS",
         requires = "checkpoint",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(1..)
     )]
     checkpoint_every: Option<u64>,
     /// Write report.html into this folder: a page with the run's settings, curves and results
@@ -27,11 +31,12 @@ pub struct Saving {
 }
 
 impl Saving {
-    /// The one run of a program, or one of several, whose files go into a folder of its own below the flags' folders.
+    /// The one run of a program of these flags, or one of several, whose files go into a folder of its own below the flags'
+    /// folders.
     ///
     /// # Errors
     /// No page can be written there.
-    pub fn run(&self, folder: &[&str]) -> Result<Run> {
+    pub fn run<F: CommandFactory>(&self, folder: &[&str]) -> Result<Run> {
         let below = |of: &Option<PathBuf>| {
             let mut whole = of.clone()?;
             whole.extend(folder);
@@ -42,10 +47,46 @@ impl Saving {
             checkpoints: below(&self.checkpoint).map(|folder| CheckpointConfig {
                 every: self.checkpoint_every,
                 resume: self.resume,
+                settings: settings(&F::command(), std::env::args_os()),
                 ..CheckpointConfig::new(folder)
             }),
         })
     }
+}
+
+/// Flags that say where files are, how long a run is and how fast it goes, but not which run it is.
+const SAME_RUN: [&str; 16] = [
+    "checkpoint",
+    "resume",
+    "checkpoint_every",
+    "report",
+    "out",
+    "graph",
+    "save",
+    "load",
+    "predict",
+    "device",
+    "workers",
+    "epochs",
+    "steps",
+    "lr",
+    "lengths",
+    "seeds",
+];
+
+/// What a program was told that makes its run another one: the values of all other flags.
+fn settings(program: &clap::Command, args: impl IntoIterator<Item = OsString>) -> BTreeMap<String, String> {
+    // They were read once already.
+    let Ok(matches) = program.clone().try_get_matches_from(args) else {
+        return BTreeMap::new();
+    };
+    let flags = program.get_arguments().map(|flag| flag.get_id().as_str());
+    let told = flags.filter(|flag| !SAME_RUN.contains(flag)).filter_map(|flag| {
+        let values = matches.try_get_raw(flag).ok().flatten()?;
+        let values: Vec<_> = values.map(OsStr::to_string_lossy).collect();
+        Some((flag.replace('_', "-"), values.join(",")))
+    });
+    told.collect()
 }
 
 /// Where the files of a run go.
@@ -74,7 +115,8 @@ impl Run {
         let Some(path) = &self.page else {
             return Ok(());
         };
-        let flags: Vec<String> = std::env::args().skip(1).collect();
+        let flags = std::env::args_os().skip(1);
+        let flags: Vec<String> = flags.map(|flag| flag.to_string_lossy().into_owned()).collect();
         let page = RunReport::new(title)
             .with_setting("flags", flags.join(" "))
             .with_fit_config(cfg)
@@ -93,5 +135,61 @@ pub fn whole(history: History) -> Result<History> {
         End::Interrupted | End::TimeLimit => Err(Failure::interrupted(
             "the same command with --resume goes on from there",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[arg(long, default_value_t = 4)]
+        heads: usize,
+        #[arg(long)]
+        drop_last: bool,
+        #[arg(long)]
+        dataset: Option<String>,
+        #[command(flatten)]
+        saving: Saving,
+        #[command(flatten)]
+        common: crate::Common,
+    }
+
+    #[test]
+    fn a_run_is_told_by_what_shapes_it() {
+        let of = |args: &[&str]| {
+            let args = ["x"].iter().chain(args).map(OsString::from);
+            settings(&Flags::command(), args)
+        };
+        let plain = of(&[]);
+        let pairs: Vec<_> = plain.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let expected = [
+            ("drop-last", "false"),
+            ("heads", "4"),
+            ("seed", "0"),
+            ("smoke", "false"),
+        ];
+        assert_eq!(pairs, expected);
+        let same = [
+            "--checkpoint",
+            "a",
+            "--checkpoint-every",
+            "3",
+            "--resume",
+            "--device",
+            "cpu",
+        ];
+        assert_eq!(of(&same), plain);
+        for (args, name, value) in [
+            (&["--heads", "2"][..], "heads", "2"),
+            (&["--drop-last"], "drop-last", "true"),
+            (&["--dataset", "cora"], "dataset", "cora"),
+            (&["--seed", "7"], "seed", "7"),
+        ] {
+            assert_eq!(of(args)[name], value);
+        }
+        assert!(Flags::try_parse_from(["x", "--checkpoint", "a", "--checkpoint-every", "0"]).is_err());
     }
 }

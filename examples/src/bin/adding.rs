@@ -169,7 +169,7 @@ fn learn(
     };
     let mut trainer =
         Trainer::new(|x: &Tensor| net.forward(x), &store, Box::new(adam), loss).with_callback(look);
-    let files = flags.saving.run(&[&format!("length-{length}"), name])?;
+    let files = flags.saving.run::<Flags>(&[&format!("length-{length}"), name])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,

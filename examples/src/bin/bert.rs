@@ -194,7 +194,9 @@ fn pretrain(
         &Tensor::from_vec(ids, shape, &Device::Cpu)?,
         &Tensor::from_vec(hidden, shape, &Device::Cpu)?,
     )?;
-    let files = flags.saving.run(&[&format!("seed-{seed}"), "pretraining"])?;
+    let files = flags
+        .saving
+        .run::<Flags>(&[&format!("seed-{seed}"), "pretraining"])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,
@@ -234,7 +236,7 @@ fn fine_tune(
     let loss = |logits: &Tensor, kinds: &Tensor| cross_entropy(logits, kinds, Reduction::Mean);
     let mut trainer = Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss)
         .with_metric(Accuracy::default());
-    let files = flags.saving.run(&[&format!("seed-{seed}"), run])?;
+    let files = flags.saving.run::<Flags>(&[&format!("seed-{seed}"), run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

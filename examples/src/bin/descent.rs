@@ -367,7 +367,7 @@ fn line(batch_size: usize, flags: &Flags, device: &Device) -> Result<f64> {
         Box::new(Sgd::new(&cfg, &store)?),
         loss,
     );
-    let files = flags.saving.run(&[&format!("batch-{batch_size}")])?;
+    let files = flags.saving.run::<Flags>(&[&format!("batch-{batch_size}")])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),

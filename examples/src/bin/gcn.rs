@@ -227,7 +227,7 @@ fn learn(
     let mut trainer = Trainer::new(model, &store, adam, loss)
         .with_training_loss(with_decay)
         .with_metric(Accuracy::default());
-    let files = flags.saving.run(&[run])?;
+    let files = flags.saving.run::<Flags>(&[run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,

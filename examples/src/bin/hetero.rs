@@ -233,7 +233,7 @@ fn learn(
     let mut trainer = Trainer::new(net, &store, adam, loss).with_metric(Accuracy::default());
     let validation = papers(LABELLED, LABELLED + VALIDATION, device)?;
     let run = format!("{}-seed-{seed}", if typed { "types" } else { "alike" });
-    let files = flags.saving.run(&[&run])?;
+    let files = flags.saving.run::<Flags>(&[&run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,

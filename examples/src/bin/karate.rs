@@ -199,7 +199,7 @@ fn run(flags: &Flags) -> Result<()> {
     let mut trainer = Trainer::new(model, &store, optimizer(&store)?, loss)
         .with_metric(Accuracy::default())
         .with_callback(Keeper::new(&album, look));
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,

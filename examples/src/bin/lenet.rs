@@ -179,7 +179,7 @@ fn run(flags: &Flags) -> Result<()> {
             data.train.len(),
             data.test.len()
         ));
-        let files = flags.saving.run(&[])?;
+        let files = flags.saving.run::<Flags>(&[])?;
         let cfg = FitConfig {
             checkpoints: files.checkpoints(),
             shuffle: Some(flags.common.seed),

@@ -227,7 +227,7 @@ fn learn(flags: &Flags, molecules: &[Molecule], bonds: bool, device: &Device) ->
         });
     let epochs = flags.epochs.unwrap_or(if flags.common.smoke { 10 } else { 15 });
     let run = if bonds { "bonds" } else { "no-bonds" };
-    let files = flags.saving.run(&[run])?;
+    let files = flags.saving.run::<Flags>(&[run])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),

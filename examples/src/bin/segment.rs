@@ -107,7 +107,7 @@ fn run(flags: &Flags) -> Result<()> {
         "a U-Net of {} parameters; {count} pictures of {side}×{side} to train with, the last tenth to validate, {TEST} to test",
         store.num_trainable()
     ));
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

@@ -253,7 +253,7 @@ fn run(flags: &Flags) -> Result<()> {
             ));
             Ok(ControlFlow::Continue(()))
         });
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),

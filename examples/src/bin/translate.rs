@@ -109,7 +109,7 @@ fn run(flags: &Flags) -> Result<()> {
         "a Transformer of {} parameters; {count} written dates to train with, {TEST} to test",
         store.num_trainable()
     ));
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

@@ -129,7 +129,7 @@ fn run(flags: &Flags) -> Result<()> {
         test.len()
     ));
     let epochs = if flags.common.smoke { SMOKE_EPOCHS } else { EPOCHS };
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(flags.common.seed),

@@ -272,12 +272,12 @@ fn what_is_wrong_is_one_line() {
     fails(
         karate,
         &["--checkpoint", folder, "--resume", "--hidden", "5"],
-        "is of another run",
+        "is of a run with hidden 16, and this one has 5",
     );
     fails(
         karate,
         &["--checkpoint", folder, "--checkpoint-every", "0"],
-        "every is 0, expected at least 1",
+        "invalid value '0' for '--checkpoint-every <STEPS>'",
     );
     let file = place.path().join("file");
     std::fs::write(&file, "").unwrap();

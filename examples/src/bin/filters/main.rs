@@ -110,7 +110,7 @@ fn run(flags: &Flags) -> Result<()> {
         train.len(),
         test.len()
     ));
-    let files = flags.saving.run(&[])?;
+    let files = flags.saving.run::<Flags>(&[])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

@@ -101,7 +101,13 @@ fn run(flags: &Flags) -> Result<()> {
         ..AdamConfig::default()
     };
     let (train, test) = digits::split(|images| (images.flatten_from(1)? / (WHITE / 2.))? - 1.)?;
-    let judge = Judge::new(&train, &test, seed, &flags.saving.run(&["judge"])?, &device)?;
+    let judge = Judge::new(
+        &train,
+        &test,
+        seed,
+        &flags.saving.run::<Flags>(&["judge"])?,
+        &device,
+    )?;
 
     let random = Generator::new(seed_for(seed, "noise"));
     let noise = |count| noise(&random, count, flags.noise, &device);
@@ -151,7 +157,7 @@ fn run(flags: &Flags) -> Result<()> {
         .with_turn(Turn::new("discriminator", &discriminators, Box::new(d), tell))
         .with_generator("noise", &random)
         .with_callback(Keeper::new(&album, report));
-    let files = flags.saving.run(&["gan"])?;
+    let files = flags.saving.run::<Flags>(&["gan"])?;
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),
