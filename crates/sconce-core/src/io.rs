@@ -208,18 +208,64 @@ pub fn load(
     store: &(impl Parameters + ?Sized),
     strictness: Strictness,
 ) -> Result<LoadReport> {
+    load_renamed(path, store, str::to_owned, strictness)
+}
+
+/// [`load`] for a file whose names differ: `rename` makes a name in the store of one in the file. The report has the file's
+/// own names where it says what is unexpected, and the store's elsewhere.
+///
+/// # Errors
+/// Those of [`load`]; two names in the file become the same one in the store.
+///
+/// # Example
+/// ```
+/// use sconce_core::{Init, ParamStore, io, param};
+/// use sconce_core::candle_core::{DType, Device};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("model.safetensors");
+/// // PyTorch's DistributedDataParallel puts `module.` before every name.
+/// let wrapped = ParamStore::new(DType::F32, &Device::Cpu);
+/// param(&wrapped.builder().pp("module"), 3, "w", &Init::Const(1.))?;
+/// io::save(&path, &wrapped)?;
+///
+/// let store = ParamStore::new(DType::F32, &Device::Cpu);
+/// param(&store.builder(), 3, "w", &Init::Const(0.))?;
+/// let bare = |name: &str| name.trim_start_matches("module.").to_string();
+/// io::load_renamed(&path, &store, bare, io::Strictness::Strict)?;
+/// assert_eq!(store.get("w")?.to_vec1::<f32>()?, [1.; 3]);
+/// # Ok::<(), sconce_core::Error>(())
+/// ```
+pub fn load_renamed(
+    path: impl AsRef<Path>,
+    store: &(impl Parameters + ?Sized),
+    rename: impl Fn(&str) -> String,
+    strictness: Strictness,
+) -> Result<LoadReport> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|error| file_error(path, error))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, error))?;
+    // Sorted by the file's names, so that reports are the same every time.
     let mut views: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
+    let mut sources = HashMap::<String, Vec<&str>>::new();
+    for &name in views.keys() {
+        sources.entry(rename(name)).or_default().push(name);
+    }
     let (mut report, mut updates) = (LoadReport::default(), Vec::new());
     for (name, var) in store.named_tensors() {
-        let Some(view) = views.remove(name.as_str()) else {
+        let found = match sources.get(&name).map(Vec::as_slice) {
+            Some([first, second, ..]) => {
+                let problem = format!("both {first} and {second} would be loaded into {name}");
+                return Err(file_error(path, problem));
+            }
+            Some([one]) => views.remove(one).map(|view| (*one, view)),
+            _ => None,
+        };
+        let Some((source, view)) = found else {
             report.missing.push(name);
             continue;
         };
         // Only what the store has is read: a mask of booleans that nobody wants is no obstacle.
-        let tensor = tensor(path, &name, &view)?;
+        let tensor = tensor(path, source, &view)?;
         if tensor.shape() == var.shape() {
             let value = converted(&tensor, var.dtype())?.to_device(var.device())?;
             updates.push((var, value));

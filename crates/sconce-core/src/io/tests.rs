@@ -102,6 +102,41 @@ fn a_dtype_that_candle_lacks_stops_only_those_who_want_it() {
 }
 
 #[test]
+fn a_renaming_leads_to_one_place_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let saved = ParamStore::new(DType::F32, &Device::Cpu);
+    for (name, value) in [("x.a", 1.), ("x.b", 2.), ("y.b", 3.), ("z", 4.)] {
+        param(&saved.builder(), 2, name, &Init::Const(value)).unwrap();
+    }
+    save(&path, &saved).unwrap();
+    let store = ParamStore::new(DType::F32, &Device::Cpu);
+    for name in ["a", "c"] {
+        param(&store.builder(), 2, name, &Init::Const(0.)).unwrap();
+    }
+    let last = |name: &str| name.rsplit('.').next().unwrap().to_string();
+    let report = load_renamed(&path, &store, last, Strictness::Lenient).unwrap();
+    assert_eq!(
+        report.to_string(),
+        "1 loaded; 1 missing: c; 3 unexpected: x.b, y.b, z"
+    );
+    assert_eq!(store.get("a").unwrap().to_vec1::<f32>().unwrap(), [1.; 2]);
+
+    param(&store.builder(), 2, "b", &Init::Const(0.)).unwrap();
+    store
+        .set("a", &Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap())
+        .unwrap();
+    let error = load_renamed(&path, &store, last, Strictness::Lenient).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("model: both x.b and y.b would be loaded into b"),
+        "{error}"
+    );
+    assert_eq!(store.get("a").unwrap().to_vec1::<f32>().unwrap(), [0.; 2]);
+}
+
+#[test]
 fn lenient_loads_what_fits_and_strict_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");

@@ -105,7 +105,8 @@ pub struct BertOutput {
 /// `embeddings.{word,position,token_type}_embeddings.weight`, `embeddings.LayerNorm.{weight,bias}`,
 /// `encoder.layer.{i}.attention.self.{query,key,value}`, `encoder.layer.{i}.attention.output.{dense,LayerNorm}`,
 /// `encoder.layer.{i}.intermediate.dense`, `encoder.layer.{i}.output.{dense,LayerNorm}`, `pooler.dense`, each with `weight` and
-/// `bias`. In old checkpoints a LayerNorm's are `gamma` and `beta`; these are found too.
+/// `bias`. In old checkpoints a LayerNorm's are `gamma` and `beta`: a builder on such a file finds them, and into a store they
+/// are loaded by [`Bert::current_name`].
 /// # Errors
 /// `new`: a size is 0, `hidden_size` isn't a multiple of `num_attention_heads`, a probability isn't one. `forward_t`: ids out of
 /// range, other shapes, a sequence longer than `max_position_embeddings`.
@@ -141,6 +142,26 @@ pub struct Bert {
 }
 
 impl Bert {
+    /// What a parameter of this name in a checkpoint is called now, to load old ones into a store by
+    /// [`load_renamed`](sconce_core::io::load_renamed): a LayerNorm's `gamma` is its `weight`, its `beta` its `bias`, and all
+    /// other names stay.
+    ///
+    /// # Example
+    /// ```
+    /// use sconce_transformer::models::Bert;
+    /// assert_eq!(Bert::current_name("bert.embeddings.LayerNorm.gamma"), "bert.embeddings.LayerNorm.weight");
+    /// assert_eq!(Bert::current_name("bert.pooler.dense.bias"), "bert.pooler.dense.bias");
+    /// ```
+    pub fn current_name(name: &str) -> String {
+        [
+            ("LayerNorm.gamma", "LayerNorm.weight"),
+            ("LayerNorm.beta", "LayerNorm.bias"),
+        ]
+        .into_iter()
+        .find_map(|(old, new)| Some(format!("{}{new}", name.strip_suffix(old)?)))
+        .unwrap_or_else(|| name.to_owned())
+    }
+
     /// The model whose parameters stand at `vb`, or at `vb`'s `bert` if they are there.
     pub fn new(cfg: &BertConfig, vb: VarBuilder) -> sconce_core::Result<Self> {
         let vb = with_new_names(&vb);

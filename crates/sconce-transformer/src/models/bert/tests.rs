@@ -104,11 +104,15 @@ fn old_names_and_other_prefixes_are_found() {
             .collect();
         VarBuilder::from_tensors(map, DType::F64, &Device::Cpu)
     };
-    let old = on(&|name| {
+    let old = |name: &str| {
         name.replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta")
-    });
-    let model = BertForMaskedLm::new(&small(), old).unwrap();
+    };
+    for (name, _) in store.named_tensors() {
+        assert_eq!(Bert::current_name(&old(&name)), name);
+        assert_eq!(Bert::current_name(&name), name);
+    }
+    let model = BertForMaskedLm::new(&small(), on(&old)).unwrap();
     assert_eq!(hidden(model.bert()), expected);
     let bare = on(&|name| name.trim_start_matches("bert.").to_owned());
     let model = BertForMaskedLm::new(&small(), bare).unwrap();
