@@ -24,8 +24,8 @@ use candle_core::{DType, Module, Tensor};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalize {
-    scale: Vec<f64>,
-    shift: Vec<f64>,
+    mean: Vec<f64>,
+    std: Vec<f64>,
 }
 
 impl Normalize {
@@ -46,8 +46,8 @@ impl Normalize {
             return Err(Error::config("std", bad, "above 0"));
         }
         Ok(Self {
-            scale: std.iter().map(|s| 1. / s).collect(),
-            shift: mean.iter().zip(std).map(|(m, s)| -m / s).collect(),
+            mean: mean.to_vec(),
+            std: std.to_vec(),
         })
     }
 }
@@ -59,9 +59,10 @@ impl Module for Normalize {
             _ => images.to_dtype(DType::F32)?,
         };
         let channels = x.dims().get(1).copied().unwrap_or(0);
-        match (self.scale.as_slice(), self.shift.as_slice()) {
-            (&[scale], &[shift]) if channels == 1 => x.affine(scale, shift),
-            _ if channels == self.scale.len() => {
+        // The mean goes first: x/std − mean/std cancels where both are large.
+        match (self.mean.as_slice(), self.std.as_slice()) {
+            (&[mean], &[std]) if channels == 1 => (x - mean)? / std,
+            _ if channels == self.mean.len() => {
                 let mut dims = vec![1; x.rank()];
                 if let Some(axis) = dims.get_mut(1) {
                     *axis = channels;
@@ -70,12 +71,12 @@ impl Module for Normalize {
                     let values = Tensor::new(values, x.device())?.reshape(dims.as_slice())?;
                     values.to_dtype(x.dtype())
                 };
-                x.broadcast_mul(&per_channel(&self.scale)?)?
-                    .broadcast_add(&per_channel(&self.shift)?)
+                x.broadcast_sub(&per_channel(&self.mean)?)?
+                    .broadcast_div(&per_channel(&self.std)?)
             }
             _ => {
                 let value = format!("of shape {:?}", images.dims());
-                let expected = format!("[batch, channels = {}, *]", self.scale.len());
+                let expected = format!("[batch, channels = {}, *]", self.mean.len());
                 Err(Error::config("images", value, expected).into())
             }
         }
@@ -100,6 +101,35 @@ mod tests {
             Error::from(error).to_string(),
             "images is of shape [1, 2, 2], expected [batch, channels = 1, *]"
         );
+    }
+
+    /// x·(1/std) − mean/std loses what is left of a small difference of large numbers.
+    #[test]
+    fn large_offsets_leave_what_is_left() {
+        for channels in [1, 2] {
+            let normalized = |pixel: f64, mean: f64, std: f64, dtype| {
+                let x = Tensor::full(pixel, (1, channels, 1), &Device::Cpu).unwrap();
+                let x = x.to_dtype(dtype).unwrap();
+                let y = Normalize::new(&vec![mean; channels], &vec![std; channels])
+                    .unwrap()
+                    .forward(&x)
+                    .unwrap();
+                y.to_dtype(DType::F64)
+                    .unwrap()
+                    .flatten_all()
+                    .unwrap()
+                    .to_vec1::<f64>()
+                    .unwrap()
+            };
+            for y in normalized(10_000.007_812_5, 10_000., 0.01, DType::F32) {
+                assert!((y - 0.781_25).abs() < 1e-6, "{channels}: {y}");
+            }
+            for (dtype, epsilon) in [(DType::F16, 1e-3), (DType::F32, 1e-7), (DType::F64, 1e-15)] {
+                for y in normalized(2001., 2000., 5., dtype) {
+                    assert!((y - 0.2).abs() < epsilon, "{channels} {dtype:?}: {y}");
+                }
+            }
+        }
     }
 
     #[test]
