@@ -242,9 +242,11 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
-    /// How many tokens there are, added ones included: the rows that an embedding needs.
+    /// The rows that an embedding needs: one more than the largest token number, added tokens included. That is how many
+    /// tokens there are, unless their numbers have gaps.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        let largest = self.inner.get_vocab(true).into_values().max();
+        largest.map_or(0, |id| (id as usize).saturating_add(1))
     }
 }
 

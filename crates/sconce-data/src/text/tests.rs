@@ -72,6 +72,18 @@ fn batches_are_filled_up_and_masked() {
 }
 
 #[test]
+fn an_embedding_has_rows_for_gaps_too() {
+    let tokenizer = from_json(
+        r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": null, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 2, "c": 7}, "unk_token": "a"}}"#,
+    );
+    let tokenizer = tokenizer.unwrap();
+    assert_eq!(tokenizer.encode("c", true).unwrap(), [7]);
+    assert_eq!(tokenizer.vocab_size(), 8);
+}
+
+#[test]
 fn texts_are_cut_with_what_is_added_to_them() {
     let tokenizer = wordpiece();
     let [the, fox] = ["the", "fox"].map(|token| tokenizer.token_to_id(token).unwrap());
