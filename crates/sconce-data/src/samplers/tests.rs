@@ -125,6 +125,18 @@ fn weights_that_make_no_sense_are_errors() {
         ),
         (&[1.], 0, true, "num_samples is 0, expected at least 1"),
         (
+            &[1.],
+            usize::MAX,
+            true,
+            "num_samples is 18446744073709551615, expected few enough for the memory",
+        ),
+        (
+            &[1.],
+            1 << 50,
+            true,
+            "num_samples is 1125899906842624, expected few enough for the memory",
+        ),
+        (
             &[1., 0., 1.],
             3,
             false,

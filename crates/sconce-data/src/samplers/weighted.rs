@@ -31,8 +31,9 @@ impl WeightedConfig {
 /// drawn.
 ///
 /// # Errors
-/// `new`: no weights, one that is negative or not finite, or a sum of them that isn't finite; no sample to draw, or, without
-/// replacement, more than have a weight above 0. In a loader: another number of weights than of samples.
+/// `new`: no weights, one that is negative or not finite, or a sum of them that isn't finite; no sample to draw, more than the
+/// memory has room for, or, without replacement, more than have a weight above 0. In a loader: another number of weights than
+/// of samples.
 ///
 /// # Source
 /// PyTorch's `WeightedRandomSampler`. Without replacement: Efraimidis and Spirakis, "Weighted random sampling with a
@@ -75,6 +76,14 @@ impl Weighted {
             } else {
                 format!("1 to {possible}, the number of weights above 0, without replacement")
             };
+            return Err(Error::config("num_samples", cfg.num_samples, expected));
+        }
+        // An order can't fail, so that there is room for one is tried here: a draw and an index for each sample.
+        if Vec::<(f64, usize)>::new()
+            .try_reserve_exact(cfg.num_samples)
+            .is_err()
+        {
+            let expected = "few enough for the memory";
             return Err(Error::config("num_samples", cfg.num_samples, expected));
         }
         Ok(Self {

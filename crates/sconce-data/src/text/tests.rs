@@ -220,6 +220,16 @@ fn what_makes_no_sense_is_an_error() {
         small.starts_with("vocab_size is 20, expected at least ") && small.ends_with("characters"),
         "{small}"
     );
+    for size in [1 << 32, usize::MAX] {
+        let cfg = TrainConfig::new(size);
+        for result in [
+            Tokenizer::train_bpe(CORPUS, &cfg),
+            Tokenizer::train_wordpiece(CORPUS, &cfg),
+        ] {
+            let error = result.unwrap_err().to_string();
+            assert_eq!(error, format!("vocab_size is {size}, expected at most 4194304"));
+        }
+    }
     let tokenizer = wordpiece();
     assert!(tokenizer.encode_batch(&none, &EncodeConfig::default()).is_err());
     let cfg = EncodeConfig {

@@ -19,13 +19,15 @@ use tokenizers::{
 const BYTES: usize = 256;
 /// What WordPiece's tokens begin with that don't begin a word.
 const PREFIX: &str = "##";
+/// Far more tokens than any tokenizer has; the crate makes room for as many as it is told to.
+const MOST_TOKENS: usize = 1 << 22;
 const BPE_SPECIAL: [&str; 1] = ["<pad>"];
 const WORDPIECE_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// Options of [`Tokenizer::train_bpe`] and [`Tokenizer::train_wordpiece`].
 ///
 /// # Errors
-/// Training fails if no text has anything in it, or if the characters alone are more than `vocab_size`.
+/// Training fails if no text has anything in it, if the characters alone are more than `vocab_size`, or if that is above 2²².
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainConfig {
     /// How many tokens there are at most, all included.
@@ -43,6 +45,16 @@ impl TrainConfig {
             vocab_size,
             min_frequency: 2,
             special_tokens: Vec::new(),
+        }
+    }
+
+    fn check_size(&self) -> Result<()> {
+        match self.vocab_size <= MOST_TOKENS {
+            true => Ok(()),
+            false => {
+                let expected = format!("at most {MOST_TOKENS}");
+                Err(Error::config("vocab_size", self.vocab_size, expected))
+            }
         }
     }
 
@@ -65,6 +77,7 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = S, IntoIter: Send>,
         cfg: &TrainConfig,
     ) -> Result<Self> {
+        cfg.check_size()?;
         let special = cfg.special(&BPE_SPECIAL);
         if cfg.vocab_size < BYTES + special.len() {
             let expected = format!("at least {BYTES} bytes and {} special tokens", special.len());
@@ -106,6 +119,7 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = S, IntoIter: Send>,
         cfg: &TrainConfig,
     ) -> Result<Self> {
+        cfg.check_size()?;
         let (normalizer, splitter) = (BertNormalizer::default(), BertPreTokenizer);
         let mut words = BTreeMap::<String, u64>::new();
         for text in texts {

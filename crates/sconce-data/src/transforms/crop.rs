@@ -16,7 +16,7 @@ use sconce_core::Generator;
 /// images `[*, old height, old width]`, any type; output `[*, height, width]`
 ///
 /// # Errors
-/// Fewer than two axes, or a side above 2²⁰.
+/// Fewer than two axes, a side above 2²⁰, or more pixels than the memory has room for.
 ///
 /// # Source
 /// `torchvision.transforms.v2.CenterCrop`
@@ -258,6 +258,13 @@ mod tests {
             .is_err()
         );
         assert!(center_crop(&image(2, 2), usize::MAX, 1).is_err());
+        // Copied row by row, and by candle's operations.
+        for dtype in [DType::U8, DType::F32, DType::F16] {
+            let image = image(2, 2).to_dtype(dtype).unwrap();
+            let error = center_crop(&image, 1 << 20, 1 << 20).unwrap_err().to_string();
+            let expected = "height and width is 1048576×1048576, expected few enough pixels for the memory";
+            assert_eq!(error, expected, "{dtype:?}");
+        }
         let cut = RandomCrop::new(&RandomCropConfig {
             padding: [1; 4],
             ..RandomCropConfig::new(5, 4)

@@ -1,5 +1,6 @@
 //! Resizing images.
 
+use super::size::{check_side, room};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu;
@@ -13,7 +14,7 @@ use sconce_core::cpu;
 /// images `[*, old height, old width]`, `f32`; output `[*, height, width]`, on the CPU
 ///
 /// # Errors
-/// Another element type, fewer than two axes, or a side of length 0.
+/// Another element type, fewer than two axes, a side of length 0 or above 2²⁰, or more pixels than the memory has room for.
 ///
 /// # Source
 /// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`
@@ -34,13 +35,15 @@ pub fn resize_bilinear(images: &Tensor, height: usize, width: usize) -> Result<T
         let value = format!("{old_height}×{old_width}, to be {height}×{width}");
         return Err(Error::config("images", value, "sides of at least 1"));
     }
+    check_side("height", height)?;
+    check_side("width", width)?;
     let images = images.to_device(&Device::Cpu)?.contiguous()?;
     let mut dims = images.dims().to_vec();
     if let [.., h, w] = dims.as_mut_slice() {
         (*h, *w) = (height, width);
     }
+    let mut resized = room::<f32>(&dims)?;
     let (rows, columns) = (weights(old_height, height), weights(old_width, width));
-    let mut resized = Vec::with_capacity(dims.iter().product());
     let mut between = vec![0f32; old_width];
     let pixels = cpu::slice::<f32>(&images)?;
     for image in pixels.chunks_exact(old_height * old_width) {
@@ -120,5 +123,21 @@ mod tests {
         let image = Tensor::zeros((2, 2), DType::F32, cpu).unwrap();
         let error = resize_bilinear(&image, 0, 3).unwrap_err().to_string();
         assert_eq!(error, "images is 2×2, to be 0×3, expected sides of at least 1");
+        for (height, width, message) in [
+            (
+                1 << 62,
+                1 << 62,
+                "height is 4611686018427387904, expected at most 1048576",
+            ),
+            (2, 1 << 33, "width is 8589934592, expected at most 1048576"),
+            (
+                1 << 20,
+                1 << 20,
+                "height and width is 1048576×1048576, expected few enough pixels for the memory",
+            ),
+        ] {
+            let error = resize_bilinear(&image, height, width).unwrap_err().to_string();
+            assert_eq!(error, message);
+        }
     }
 }

@@ -36,6 +36,25 @@ pub(super) fn check_fill(fill: f64, dtype: DType) -> Result<()> {
 /// Far more than an image has; sums of a few such numbers are no trouble.
 const MOST_SIDE: usize = 1 << 20;
 
+/// Room for the values of images of this shape, `[*, height, width]`.
+pub(super) fn room<T>(dims: &[usize]) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
+    if count.is_some_and(|count| values.try_reserve_exact(count).is_ok()) {
+        return Ok(values);
+    }
+    let [height, width] = match dims {
+        &[.., height, width] => [height, width],
+        _ => [1, 1],
+    };
+    let value = format!("{height}×{width}");
+    Err(Error::config(
+        "height and width",
+        value,
+        "few enough pixels for the memory",
+    ))
+}
+
 /// A number of rows or columns.
 pub(super) fn check_side(name: &'static str, side: usize) -> Result<()> {
     match side <= MOST_SIDE {

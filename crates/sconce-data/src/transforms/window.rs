@@ -1,6 +1,6 @@
 //! Rectangles that may reach past images.
 
-use super::size::{check_fill, height_and_width};
+use super::size::{check_fill, height_and_width, room};
 use crate::Result;
 use crate::dispatch::on_cpu;
 use candle_core::{D, Tensor, WithDType};
@@ -42,7 +42,7 @@ impl Span {
 /// images `[*, old height, old width]`, any type; output `[*, height, width]`
 ///
 /// # Errors
-/// Fewer than two axes; a fill that the images' type can't hold.
+/// Fewer than two axes; a fill that the images' type can't hold; more pixels than the memory has room for.
 pub(super) fn window(images: &Tensor, rows: Span, columns: Span, fill: f64) -> Result<Tensor> {
     check_fill(fill, images.dtype())?;
     if let Some(copied) = on_cpu!(images, copy(images, rows, columns, fill)) {
@@ -53,6 +53,14 @@ pub(super) fn window(images: &Tensor, rows: Span, columns: Span, fill: f64) -> R
         columns.start,
         columns.within,
     )?;
+    if images.device().is_cpu() {
+        // candle ends the process where there is none.
+        let mut dims = images.dims().to_vec();
+        for (dim, len) in dims.iter_mut().rev().zip([columns.len(), rows.len()]) {
+            *dim = len;
+        }
+        room::<f32>(&dims)?;
+    }
     for (axis, span) in [(images.rank() - 2, rows), (images.rank() - 1, columns)] {
         let mut dims = shown.dims().to_vec();
         let mut side = |len: usize| {
@@ -77,7 +85,7 @@ fn copy<T: WithDType>(images: &Tensor, rows: Span, columns: Span, fill: f64) -> 
     }
     let images = images.contiguous()?;
     let old = cpu::slice::<T>(&images)?;
-    let mut new: Vec<T> = Vec::with_capacity(planes * height * width);
+    let mut new = room::<T>(&dims)?;
     let fill = T::from_f64(fill);
     let blank = |new: &mut Vec<T>, count: usize| new.resize(new.len() + count, fill);
     for plane in 0..planes {
