@@ -17,8 +17,8 @@ pub(crate) fn run(data: &[u8]) -> Result<(), String> {
         (true, b','),
         (false, b','),
         (false, b'\t'),
-        (true, b'"'),
-        (true, b'\n'),
+        (true, b' '),
+        (false, b';'),
     ] {
         let cfg = TableConfig {
             has_header,

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, WithDType};
 pub use column::Column;
 use csv::{ReaderBuilder, StringRecord};
-use quotes::Quotes;
+use quotes::{Quotes, Written};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use std::path::Path;
 pub struct TableConfig {
     /// Whether the first line holds the columns' names.
     pub has_header: bool,
-    /// What stands between two fields.
+    /// What stands between two fields: a character of ASCII, neither a quote nor what ends a line.
     pub delimiter: u8,
 }
 
@@ -32,18 +32,32 @@ impl Default for TableConfig {
     }
 }
 
+impl TableConfig {
+    /// Whether fields can be told apart by the delimiter; within a character beyond ASCII they can't.
+    fn check(&self) -> Result<()> {
+        let delimiter = self.delimiter;
+        if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\r' | b'\n') {
+            return Ok(());
+        }
+        let value = format!("b'{}'", delimiter.escape_ascii());
+        let expected = "a character of ASCII, neither a quote nor what ends a line";
+        Err(Error::config("delimiter", value, expected))
+    }
+}
+
 /// A table out of a CSV file, as text: its columns become numbers or classes when they are asked for.
 ///
-/// Fields may be quoted as RFC 4180 has it: a quote counts as one at a field's very beginning. Blanks around a field and empty
-/// lines don't count; blanks within quotes do, but for numbers.
+/// Fields may be quoted as RFC 4180 has it: a quote counts as one at a field's very beginning. Blanks around a field
+/// don't count, nor do lines that are empty or of blanks alone; blanks within quotes do, but for numbers. Lines end by LF, CRLF
+/// or CR.
 ///
 /// # Shapes
 /// [`numbers`](Self::numbers) gives `[rows, columns]`, [`number`](Self::number) and [`classes`](Self::classes) give `[rows]`
 ///
 /// # Errors
-/// `read`: the file can't be read, isn't UTF-8, has a quote that is never closed or text after a closing one, rows of
-/// different lengths or none at all. The others: there is no such column, or a field isn't a number of the type. Messages
-/// have path, line and column.
+/// `read`: a delimiter that can't be one; the file can't be read, isn't UTF-8, has a quote that is never closed or text after a
+/// closing one, rows of different lengths or none at all. The others: there is no such column, or a field isn't a number of the
+/// type. Messages have path, line and column.
 ///
 /// # Example
 /// ```
@@ -83,6 +97,7 @@ impl Table {
     }
 
     fn parse(bytes: &[u8], cfg: &TableConfig, path: String) -> Result<Self> {
+        cfg.check()?;
         // Marks of the encoding, which some editors put first, are no part of a field.
         let mut bytes = bytes;
         while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
@@ -103,6 +118,11 @@ impl Table {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(error) => return Err(Error::file(&path, unreadable(line, &error))),
+            }
+            if let ([Written::Bare], Some(field)) = (written.as_slice(), fields.get(0))
+                && Written::Bare.trimmed(field).is_empty()
+            {
+                continue;
             }
             if let Some(first) = rows.first().filter(|first| first.fields.len() != fields.len()) {
                 let expected = format!("{} as in line {}", first.fields.len(), first.line);

@@ -108,7 +108,11 @@ impl<'a> Quotes<'a> {
 
     fn skip(&mut self, count: usize) {
         let (passed, rest) = self.rest.split_at_checked(count).unwrap_or((self.rest, &[]));
-        self.line += passed.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        // CRLF counts by its LF, a CR without one by itself.
+        let next = passed.iter().skip(1).chain(rest.first()).map(Some).chain([None]);
+        let ends =
+            |&(&byte, next): &(&u8, Option<&u8>)| byte == b'\n' || (byte == b'\r' && next != Some(&b'\n'));
+        self.line += passed.iter().zip(next).filter(ends).count() as u64;
         self.rest = rest;
     }
 }

@@ -196,6 +196,83 @@ fn what_is_wrong_is_said_with_line_and_column() {
     assert!(missing.to_string().starts_with("/no/such/t.csv: "), "{missing}");
 }
 
+#[test]
+fn lines_of_blanks_alone_are_empty() {
+    let table = named("\n  \na,b\n \t \n1,2\r\n\t\r\n3,4\n  ");
+    assert_eq!(table.names().unwrap(), ["a", "b"]);
+    assert_eq!(table.text("b").unwrap(), ["2", "4"]);
+    let one = named("kind\n \nx\n\"\"\n\" \"\ny\n\t\n");
+    // What is in quotes is a field.
+    assert_eq!(one.classes("kind").unwrap().1, ["", " ", "x", "y"]);
+    // As are blanks beside a delimiter, or that are delimiters.
+    let error = self::table("a\n , \n", &BARE).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: line 2: 2 fields, expected 1 as in line 1");
+    let cfg = TableConfig {
+        delimiter: b'\t',
+        ..BARE
+    };
+    assert_eq!(
+        self::table("a\tb\n\t\n", &cfg).unwrap().text(1).unwrap(),
+        ["b", ""]
+    );
+    let error = self::table(" \n\t\n", &BARE).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: is empty: expected rows of fields");
+}
+
+#[test]
+fn lines_are_counted_however_they_end() {
+    for end in ["\n", "\r\n", "\r"] {
+        for (lines, message) in [
+            (
+                &["a,b", "1,2", "", "", "3"][..],
+                "line 5: 1 fields, expected 2 as in line 1",
+            ),
+            (
+                &["", "", "a,b", "1,2,3"],
+                "line 4: 3 fields, expected 2 as in line 3",
+            ),
+            (
+                &["1,\"2", "2\"", "1,2,3"],
+                "line 3: 3 fields, expected 2 as in line 1",
+            ),
+            (
+                &["1,2", "1,\"", "", ""],
+                "line 2, column 2: the quote is never closed",
+            ),
+            (
+                &["1,2", "\"x", "\"y,3"],
+                "line 3, column 1: text after the quote that closes the one opened in line 2, expected ',' or the line's end",
+            ),
+        ] {
+            let error = table(lines.join(end), &BARE).unwrap_err().to_string();
+            assert_eq!(error, format!("t.csv: {message}"), "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn a_delimiter_that_cannot_be_one_is_an_error() {
+    for (delimiter, value) in [
+        (b'"', "b'\\\"'"),
+        (b'\r', "b'\\r'"),
+        (b'\n', "b'\\n'"),
+        (0x80, "b'\\x80'"),
+        (0xff, "b'\\xff'"),
+    ] {
+        let error = table("a", &TableConfig { delimiter, ..BARE })
+            .unwrap_err()
+            .to_string();
+        let expected = "a character of ASCII, neither a quote nor what ends a line";
+        assert_eq!(error, format!("delimiter is {value}, expected {expected}"));
+    }
+    for delimiter in [b',', b';', b'\t', b' ', b'|', 0x1f] {
+        assert!(
+            table("a", &TableConfig { delimiter, ..BARE }).is_ok(),
+            "{delimiter}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(
