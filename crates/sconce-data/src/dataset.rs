@@ -33,7 +33,10 @@ pub type Sample = (Tensor, Tensor);
 /// | whose samples are the same in every epoch | nothing |
 /// | that changes from epoch to epoch | [`get_at`](Self::get_at); `get` gives epoch 0 |
 /// | that loads many samples faster than one by one | [`batch`](Self::batch), and [`batch_at`](Self::batch_at), which calls it |
-/// | made of other sets | all four, each of which calls the other sets' same method |
+/// | of other sets' samples, as [`subset`](Self::subset) and [`concat`](Self::concat) | all four, each calling the others' same |
+/// | that changes or keeps another's, as [`map`](Self::map) and [`cache`](Self::cache) | `get`; `get_at` if it heeds the epoch |
+///
+/// The last makes its batches of samples one by one, whatever way the other set has: [`padded`](Self::padded) comes after it.
 ///
 /// A [`Loader`](crate::Loader) that stacks samples asks for `batch_at` alone, one with another [`Collate`](crate::Collate)
 /// for `get_at`. Each of the four that a set doesn't have gives the right samples, one by one.
@@ -324,6 +327,10 @@ pub trait Dataset: Send + Sync {
     /// with this value, or neither where it has one shape anyhow. A model tells from the value what is padded; a loss can pass
     /// over it, as cross-entropy over `ignore_index`.
     ///
+    /// It comes last, after [`map`](Self::map), [`augment`](Self::augment), [`cache`](Self::cache) and [`concat`](Self::concat):
+    /// padding is done to batches, and these would make batches of its samples, which are as long as they were. Only
+    /// [`subset`](Self::subset) and the splits may follow.
+    ///
     /// # Shapes
     /// samples `[length, *]`, batches `[batch, longest, *]`
     ///
@@ -380,5 +387,34 @@ pub(crate) fn stack(
         .collect::<candle_core::Result<Vec<_>>>()?
         .into_iter()
         .unzip();
-    Ok((Tensor::stack(&features, 0)?, Tensor::stack(&targets, 0)?))
+    Ok((stacked("features", &features)?, stacked("targets", &targets)?))
+}
+
+/// Features or targets of samples, with a batch axis in front.
+pub(crate) fn stacked(name: &'static str, all: &[Tensor]) -> candle_core::Result<Tensor> {
+    one_shape(name, all.iter().map(Tensor::dims))?;
+    Tensor::stack(all, 0)
+}
+
+/// That samples of these shapes make a batch. candle says of others that they can't be joined, but not what can be done.
+fn one_shape<'a>(
+    name: &'static str,
+    shapes: impl IntoIterator<Item = &'a [usize]>,
+) -> candle_core::Result<()> {
+    let mut shapes = shapes.into_iter().enumerate();
+    let Some((_, first)) = shapes.next() else {
+        return Ok(());
+    };
+    let Some((place, other)) = shapes.find(|(_, shape)| *shape != first) else {
+        return Ok(());
+    };
+    let value = format!("of shape {other:?} at {place}");
+    let hint = match (first, other) {
+        ([_, a @ ..], [_, b @ ..]) if a == b => {
+            " (samples of different lengths: `Dataset::padded`, as the last step)"
+        }
+        _ => "",
+    };
+    let expected = format!("{first:?}, that of the batch's first{hint}");
+    Err(Error::config(name, value, expected).into())
 }

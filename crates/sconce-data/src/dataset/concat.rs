@@ -1,6 +1,6 @@
 //! Several sets as one.
 
-use super::{Dataset, Sample};
+use super::{Dataset, Sample, one_shape};
 use crate::Error;
 use candle_core::Tensor;
 
@@ -76,10 +76,19 @@ impl<D: Dataset> Concat<D> {
             (x, y) => {
                 features.extend(x);
                 targets.extend(y);
-                Ok((Tensor::cat(&features, 0)?, Tensor::cat(&targets, 0)?))
+                Ok((joined("features", &features)?, joined("targets", &targets)?))
             }
         }
     }
+}
+
+/// Stretches of a batch as one.
+fn joined(name: &'static str, stretches: &[Tensor]) -> candle_core::Result<Tensor> {
+    let samples = stretches
+        .iter()
+        .map(|all| all.dims().get(1..).unwrap_or_default());
+    one_shape(name, samples)?;
+    Tensor::cat(stretches, 0)
 }
 
 impl<D: Dataset> Dataset for Concat<D> {

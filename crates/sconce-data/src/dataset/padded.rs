@@ -1,6 +1,6 @@
 //! Batches of sequences of different lengths.
 
-use super::{Dataset, Sample, stack};
+use super::{Dataset, Sample, stack, stacked};
 use crate::Padded;
 use candle_core::{Result, Tensor};
 
@@ -23,14 +23,17 @@ impl<D> PaddedBatches<D> {
             return stack(samples);
         }
         let (features, targets): (Vec<_>, Vec<_>) = samples.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        Ok((one(&features, self.features)?, one(&targets, self.targets)?))
+        Ok((
+            one("features", &features, self.features)?,
+            one("targets", &targets, self.targets)?,
+        ))
     }
 }
 
-fn one(all: &[Tensor], value: Option<f64>) -> Result<Tensor> {
+fn one(name: &'static str, all: &[Tensor], value: Option<f64>) -> Result<Tensor> {
     match value {
         Some(value) => Ok(Padded::new(all, value)?.values),
-        None => Tensor::stack(all, 0),
+        None => stacked(name, all),
     }
 }
 

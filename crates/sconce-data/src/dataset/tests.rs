@@ -351,3 +351,41 @@ fn batches_are_padded_as_far_as_they_have_to_be() {
         "{error}"
     );
 }
+
+#[test]
+fn what_comes_after_padding_is_told_that_padding_comes_last() {
+    let padded = || Growing.padded(Some(9.), Some(7.));
+    for set in [
+        Box::new(Growing) as Box<dyn Dataset>,
+        Box::new(padded().map(|x, y| Ok((x, y)))),
+        Box::new(padded().map_features(Ok)),
+        Box::new(padded().augment(0, |x, y, _| Ok((x, y)))),
+        Box::new(padded().cache()),
+        Box::new(padded().concat(padded())),
+    ] {
+        let last = set.len() - 1;
+        for result in [set.batch(&[1, last]), set.batch_at(&[1, last], 3)] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.starts_with("features is of shape ["), "{error}");
+            assert!(
+                error.ends_with("(samples of different lengths: `Dataset::padded`, as the last step)"),
+                "{error}"
+            );
+        }
+    }
+    // Last, it pads whatever comes before.
+    let set = Growing
+        .map(|x, y| Ok((x, y)))
+        .cache()
+        .concat(Growing)
+        .padded(Some(9.), Some(7.));
+    let last = set.len() - 1;
+    assert_eq!(set.batch(&[0, last]).unwrap().0.dims()[0], 2);
+    // Of samples that differ in more, padding makes no batch.
+    let grids = Growing.map(|x, y| Ok((Tensor::zeros((2, x.dim(0)?), x.dtype(), x.device())?, y)));
+    let error = grids.batch(&[1, 2]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "features is of shape [2, 2] at 1, expected [2, 1], that of the batch's first"
+    );
+}

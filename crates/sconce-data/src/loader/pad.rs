@@ -1,6 +1,7 @@
 //! Sequences of different lengths in one tensor.
 
 use super::Collate;
+use crate::dataset::stacked;
 use crate::{Error, Result, Sample};
 use candle_core::{DType, Device, Tensor};
 
@@ -138,7 +139,7 @@ impl Collate for PadFeatures {
 
     fn collate(&self, samples: Vec<Sample>) -> candle_core::Result<Self::Batch> {
         let (features, targets): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
-        Ok((Padded::new(&features, self.value)?, Tensor::stack(&targets, 0)?))
+        Ok((Padded::new(&features, self.value)?, stacked("targets", &targets)?))
     }
 }
 
