@@ -173,6 +173,17 @@ fn what_can_not_be_padded_is_named() {
     ] {
         assert_eq!(Padded::new(&sequences, value).unwrap_err().to_string(), message);
     }
+    let floats = |dtype| zeros(&[2]).to_dtype(dtype).unwrap();
+    for (dtype, value) in [(candle_core::DType::F16, -1e9), (candle_core::DType::F32, 1e39)] {
+        let error = Padded::new(&[floats(dtype)], value).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("value is {value}, expected one that {dtype:?} has")
+        );
+        // What is infinite by intent stays so.
+        let there = Padded::new(&[floats(dtype)], f64::NEG_INFINITY);
+        assert!(there.is_ok() && Padded::new(&[floats(dtype)], -6e4).is_ok());
+    }
     // Nothing but empty sequences.
     let none = Padded::new(&[zeros(&[0, 2]), zeros(&[0, 2])], 1.).unwrap();
     assert_eq!(none.values.dims(), [2, 0, 2]);

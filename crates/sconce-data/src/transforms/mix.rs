@@ -61,9 +61,12 @@ impl MixUp {
 /// [`MixUp`] with a given λ.
 ///
 /// # Errors
-/// Whole numbers, no samples, or different numbers of images and targets.
+/// λ isn't from 0 to 1; whole numbers, no samples, or different numbers of images and targets.
 pub fn mix_up(images: &Tensor, targets: &Tensor, lambda: f64) -> Result<(Tensor, Tensor)> {
     check_batch(images, targets)?;
+    if !(0. ..=1.).contains(&lambda) {
+        return Err(Error::config("lambda", lambda, "0 to 1"));
+    }
     if !images.dtype().is_float() {
         let value = format!("of {:?}", images.dtype());
         return Err(Error::config("images", value, "of floating point"));
@@ -259,6 +262,15 @@ mod tests {
             MixUp::new(1.).unwrap(),
             CutMix::new(1.).unwrap(),
             Generator::new(0),
+        );
+        for lambda in [f64::NAN, 7., -0.1, f64::INFINITY] {
+            let error = mix_up(&images, &targets, lambda).unwrap_err().to_string();
+            assert_eq!(error, format!("lambda is {lambda}, expected 0 to 1"));
+        }
+        assert!(
+            [0., 1.]
+                .iter()
+                .all(|&lambda| mix_up(&images, &targets, lambda).is_ok())
         );
         let labels = targets.to_dtype(DType::U32).unwrap();
         let bytes = images.to_dtype(DType::U8).unwrap();
