@@ -10,7 +10,7 @@ mod sets;
 
 use std::path::Path;
 
-use fetch::{Outcome, Source};
+use fetch::{FetchError, Outcome, Source};
 use sets::DataSet;
 
 use crate::output::{self, Align};
@@ -25,7 +25,7 @@ goes on where it stopped.
 A mirror's files may be compressed anew, except those of which only their publishers' MD5 is known: fashion-mnist and
 cifar-10.")]
 pub(crate) struct Args {
-    /// The data sets to get (see --list); all if none is named
+    /// The data sets to get (see --list); all that can be had if none is named
     names: Vec<String>,
     /// A folder or an address that holds the files as `<folder>/<file>`, instead of the publishers'
     #[arg(long, value_name = "DIR-or-URL")]
@@ -35,13 +35,15 @@ pub(crate) struct Args {
     list: bool,
 }
 
-/// What can go wrong before the first download.
+/// What can go wrong besides a download.
 #[derive(Debug, thiserror::Error)]
 enum DataError {
     #[error("no folder for data: neither SCONCE_DATA nor the user's cache folder is known; set SCONCE_DATA")]
     NoFolder,
     #[error("no data set {name:?}; there is {known}")]
     Unknown { name: String, known: String },
+    #[error("{failed} of {all} data sets could not be had")]
+    Failed { failed: usize, all: usize },
 }
 
 pub(crate) fn run(args: Args) -> crate::Result<()> {
@@ -51,16 +53,52 @@ pub(crate) fn run(args: Args) -> crate::Result<()> {
         output::line(list(&chosen, &folder).trim_end());
         return Ok(());
     }
-    for set in chosen {
-        // All are all that a mirror has; what is named has to be there.
-        if args.names.is_empty() && args.mirror.as_deref().is_some_and(|mirror| lacks(mirror, set)) {
-            output::line(&format!("{}: not in the mirror, left out", set.name));
-            continue;
+    let mirror = args.mirror.as_deref();
+    if !args.names.is_empty() {
+        // What is named has to be there.
+        for set in chosen {
+            get(set, &folder, mirror)?;
         }
-        get(set, &folder, args.mirror.as_deref())?;
+        output::line(&format!("all in {}", folder.display()));
+        return Ok(());
     }
-    output::line(&format!("all in {}", folder.display()));
-    Ok(())
+    let failures = get_all(&chosen, |set| {
+        // All are all that a mirror has.
+        if mirror.is_some_and(|mirror| lacks(mirror, set)) {
+            output::line(&format!("{}: not in the mirror, left out", set.name));
+            return Ok(());
+        }
+        get(set, &folder, mirror)
+    })?;
+    if failures.is_empty() {
+        output::line(&format!("all in {}", folder.display()));
+        return Ok(());
+    }
+    output::line(&format!("the rest in {}; not to be had:", folder.display()));
+    for (set, error) in &failures {
+        output::line(&format!("  {set}: {error}"));
+    }
+    let (failed, all) = (failures.len(), chosen.len());
+    Err(DataError::Failed { failed, all }.into())
+}
+
+/// Gets sets one after the other, whatever becomes of those before: the names of those that can't be had, and why.
+///
+/// # Errors
+/// A file can't be written: the next one couldn't either.
+fn get_all(
+    sets: &[&DataSet],
+    get: impl Fn(&DataSet) -> Result<(), FetchError>,
+) -> Result<Vec<(&'static str, FetchError)>, FetchError> {
+    let mut failures = Vec::new();
+    for set in sets {
+        match get(set) {
+            Ok(()) => {}
+            Err(error @ FetchError::Write { .. }) => return Err(error),
+            Err(error) => failures.push((set.name, error)),
+        }
+    }
+    Ok(failures)
 }
 
 /// Whether a mirror is a folder without this set.
@@ -90,7 +128,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static DataSet>, DataError> {
 }
 
 /// Gets every file of one set, and says a line about each.
-fn get(set: &DataSet, folder: &Path, mirror: Option<&str>) -> crate::Result<()> {
+fn get(set: &DataSet, folder: &Path, mirror: Option<&str>) -> Result<(), FetchError> {
     output::line(&format!("{}: {} ({})", set.name, set.about, set.licence));
     for file in set.files {
         let name = format!("{}/{}", set.folder, file.name);
@@ -156,6 +194,7 @@ fn list(sets: &[&DataSet], folder: &Path) -> String {
 mod tests {
     use super::digest::Checksum;
     use super::*;
+    use std::cell::RefCell;
 
     #[test]
     fn an_unknown_name_is_told_with_the_known_ones() {
@@ -194,6 +233,46 @@ mod tests {
         for mirror in ["/no/such/folder", "http://127.0.0.1:1"] {
             assert!(!sets::ALL.iter().any(|set| lacks(mirror, set)));
         }
+    }
+
+    #[test]
+    fn one_that_cannot_be_had_stops_no_other() {
+        let failed = |address: &str| FetchError::Failed {
+            address: address.to_owned(),
+            what: "404 Not Found".to_owned(),
+        };
+        let asked = RefCell::new(Vec::new());
+        let all = choose(&[]).unwrap();
+        let failures = get_all(&all, |set| {
+            asked.borrow_mut().push(set.name);
+            match set.name {
+                "mnist" | "cora" => Err(failed(set.from)),
+                _ => Ok(()),
+            }
+        });
+        assert!(asked.borrow().iter().eq(all.iter().map(|set| &set.name)));
+        let told = failures
+            .unwrap()
+            .into_iter()
+            .map(|(set, error)| format!("{set}: {error}"));
+        let told: Vec<String> = told.collect();
+        assert_eq!(
+            told,
+            [
+                "mnist: https://ossci-datasets.s3.amazonaws.com/mnist/: 404 Not Found",
+                "cora: https://raw.githubusercontent.com/kimiyoung/planetoid/master/data/: 404 Not Found"
+            ]
+        );
+        // A full disk is no matter of one set.
+        asked.borrow_mut().clear();
+        let stopped = get_all(&all, |set| {
+            asked.borrow_mut().push(set.name);
+            Err(FetchError::Write {
+                path: "/full".into(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            })
+        });
+        assert!(stopped.is_err() && *asked.borrow() == ["mnist"]);
     }
 
     #[test]
