@@ -16,7 +16,7 @@ struct Handlers {
     /// The signal that came while a run heeded them; 0 if none did.
     asked: Arc<AtomicUsize>,
     /// Whether the next one does what it does where nobody heeds it. Every signal sets it, so that the second one does. The
-    /// program's own handlers are called in any case, and whether it ends is then theirs to say.
+    /// program's own handlers are called in any case, and where they can be seen, whether it ends is theirs to say.
     by_default: Arc<AtomicBool>,
     /// The signals that would end the process if nobody heeded them.
     ending: Vec<i32>,
@@ -93,7 +93,7 @@ impl Handlers {
         let (asked, by_default): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
         let mut ending = Vec::new();
         for signal in [SIGINT, SIGTERM] {
-            let found = disposition(signal).map_err(candle_core::Error::from)?;
+            let found = disposition(signal);
             // In the background of a script Ctrl-C is meant for others.
             if found == Disposition::Ignored {
                 continue;

@@ -70,6 +70,7 @@ fn after_a_run_a_signal_ends_the_process() {
 }
 
 /// And what the program had it do otherwise is done.
+#[cfg(target_os = "linux")]
 #[test]
 fn after_a_run_the_programs_own_handler_has_its_say() {
     let (mut child, mut lines, _place) = fitted(true);
