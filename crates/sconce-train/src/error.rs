@@ -110,8 +110,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same of a turn.
-    pub(crate) fn of_turn(mut self, name: &'static str) -> Self {
+    /// The same of a turn, or of the trainer's own.
+    pub(crate) fn of_turn(mut self, name: Option<&'static str>) -> Self {
+        let Some(name) = name else { return self };
         match &mut self {
             Self::NotFinite { turn, .. }
             | Self::GradientNotFinite { turn, .. }

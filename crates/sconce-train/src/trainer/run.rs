@@ -197,6 +197,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let every = checkpoints.and_then(|checkpoints| checkpoints.every);
         let end = asked_to_end(&mut self.stop, self.cfg.time_limit, self.started);
         if end.is_some() || (due && every.is_some_and(|every| self.counts.step.is_multiple_of(every))) {
+            self.expect_finite()?;
             self.save()?;
         }
         Ok(end.map_or(ControlFlow::Continue(()), ControlFlow::Break))
@@ -228,10 +229,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let whose = std::iter::once(None).chain(turns);
         for ((sum, loss), turn) in self.losses.iter_mut().zip(&losses).zip(whose) {
             let pushed = sum.push(loss, moment.samples, epoch);
-            pushed.map_err(|error| match turn {
-                Some(turn) => error.of_turn(turn),
-                None => error,
-            })?;
+            pushed.map_err(|error| error.of_turn(turn))?;
         }
         self.learning_rate = trainer.descent.optimizer.learning_rate();
         if due {
@@ -336,10 +334,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn expect_finite(&self) -> Result<()> {
         let position = (self.counts.epoch + 1, self.counts.batch);
         for (turn, descent) in self.trainer.descents() {
-            descent::expect_finite(descent.parameters, position).map_err(|error| match turn {
-                Some(turn) => error.of_turn(turn),
-                None => error,
-            })?;
+            descent::expect_finite(descent.parameters, position).map_err(|error| error.of_turn(turn))?;
         }
         Ok(())
     }
@@ -361,10 +356,6 @@ impl<'r, 'a> Run<'r, 'a> {
     fn save(&mut self) -> Result<()> {
         if self.folder.is_none() {
             return Ok(());
-        }
-        // At an epoch's end they have been looked at, before averages took their place and left it.
-        if self.counts.batch > 0 {
-            self.expect_finite()?;
         }
         let (parts, content) = self.snapshot()?;
         let times = self.times();

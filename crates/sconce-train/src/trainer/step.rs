@@ -53,8 +53,8 @@ impl<'a> TrainingStep<'_, 'a> {
     /// due, with what follows it. Calling it twice takes two steps.
     ///
     /// # Errors
-    /// A second call where gradients are gathered, since those of which step it would belong to can't be told; a loss or a gradient that isn't finite, or a gradient that is missing in the first step; those of the model's backward pass
-    /// and of the optimiser.
+    /// A second call where gradients are gathered, since it can't be told which step its own belong to; a loss or a gradient that
+    /// isn't finite, or a gradient that is missing in the first step; those of the model's backward pass and of the optimiser.
     pub fn apply(&mut self, loss: &Tensor) -> Result<()> {
         if std::mem::replace(&mut self.applied, true) && self.moment.cfg.accumulate > 1 {
             let expected = "one loss a batch where gradients are gathered: add them up";

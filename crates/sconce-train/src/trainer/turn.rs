@@ -67,6 +67,6 @@ impl<'a> Turn<'a> {
             self.descent.apply(&loss, at)?;
             Ok(loss.detach())
         });
-        applied.map_err(|error| error.of_turn(self.name))
+        applied.map_err(|error| error.of_turn(Some(self.name)))
     }
 }
