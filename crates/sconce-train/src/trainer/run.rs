@@ -163,7 +163,7 @@ impl<'r, 'a> Run<'r, 'a> {
                     return Err(sconce_core::Error::config("FitConfig", "sampler", "none", expected).into());
                 }
                 while let Some(loaded) = pass.next() {
-                    let (features, target) = loaded?;
+                    let (features, target) = loaded.map_err(|error| self.save_before(error.into()))?;
                     let batch = Batch {
                         features: features.to_device(&self.device)?,
                         target: target.to_device(&self.device)?,
@@ -240,8 +240,8 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(())
     }
 
-    /// Evaluates, tells everybody who wants to know, and writes a checkpoint. A run that has to end while it evaluates is saved as
-    /// it was before, so that it evaluates when it goes on.
+    /// Evaluates, tells everybody who wants to know, and writes a checkpoint. A run that has to end while it evaluates, or can't
+    /// evaluate, is saved as it was before, so that it evaluates when it goes on.
     fn finish_epoch(&mut self, validation: Option<&dyn Dataset>) -> Result<ControlFlow<End>> {
         self.expect_finite()?;
         let count = self.counts.epoch + 1;
@@ -267,12 +267,23 @@ impl<'r, 'a> Run<'r, 'a> {
                 generator.restore(seed, position);
             }
         }
+        if let ControlFlow::Break(Err(error)) = flow {
+            return Err(self.save_before(error));
+        }
         self.save()?;
-        Ok(flow)
+        Ok(match flow {
+            ControlFlow::Break(Ok(end)) => ControlFlow::Break(end),
+            _ => ControlFlow::Continue(()),
+        })
     }
 
-    /// With the parameters that are judged, which are the averages where there are any.
-    fn close_epoch(&mut self, validation: Option<&dyn Dataset>, due: bool) -> Result<ControlFlow<End>> {
+    /// With the parameters that are judged, which are the averages where there are any. Breaks off before anything has changed if
+    /// the evaluation has to end, or fails.
+    fn close_epoch(
+        &mut self,
+        validation: Option<&dyn Dataset>,
+        due: bool,
+    ) -> Result<ControlFlow<Result<End>>> {
         let validated = validation.is_some();
         let mut scores = None;
         if let Some(set) = validation.filter(|_| due) {
@@ -281,9 +292,10 @@ impl<'r, 'a> Run<'r, 'a> {
             // A run that is resumed here has to get on, however short its time is.
             let (limit, started) = (self.cfg.time_limit.filter(|_| self.trained), self.started);
             let asked = || asked_to_end(stop, limit, started);
-            match trainer.scores(set, self.cfg.batch_size, "validation", asked)? {
-                ControlFlow::Continue(found) => scores = Some(found),
-                ControlFlow::Break(end) => return Ok(ControlFlow::Break(end)),
+            match trainer.scores(set, self.cfg.batch_size, "validation", asked) {
+                Ok(ControlFlow::Continue(found)) => scores = Some(found),
+                Ok(ControlFlow::Break(end)) => return Ok(ControlFlow::Break(Ok(end))),
+                Err(error) => return Ok(ControlFlow::Break(Err(error))),
             }
         }
         let validation = scores;
@@ -362,6 +374,18 @@ impl<'r, 'a> Run<'r, 'a> {
         self.folder
             .as_ref()
             .map_or(Ok(()), |folder| folder.write(&parts, &content, &times))
+    }
+
+    /// Writes a checkpoint of what was trained before this error, which no step has made, and gives the error back.
+    fn save_before(&mut self, error: Error) -> Error {
+        if self.trained && self.folder.is_some() {
+            let saved = self.expect_finite().and_then(|()| self.save());
+            if let Err(second) = saved {
+                self.report
+                    .line(&format!("WARNING: no checkpoint of the last steps: {second}"));
+            }
+        }
+        error
     }
 
     /// Writes a checkpoint with the parameters that were judged if they are the best.

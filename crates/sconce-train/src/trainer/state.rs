@@ -14,6 +14,7 @@ use std::time::Duration;
 
 const OPTIMIZER: &str = "optimizer";
 const RATES: &str = "rates";
+const LEARNING_RATES: &str = "learning rates";
 const ACCUMULATED: &str = "accumulated";
 const AVERAGES: &str = "averages";
 
@@ -215,18 +216,24 @@ impl Run<'_, '_> {
         }
         for ((i, was), is) in was.rates.iter().enumerate().zip(&is.rates) {
             let pairs = [
-                ("learning rates", &was.learning_rates, &is.learning_rates),
+                (LEARNING_RATES, &was.learning_rates, &is.learning_rates),
                 ("momenta", &was.momenta, &is.momenta),
             ];
-            for (what, was, is) in pairs.into_iter().filter(|(_, was, is)| was != is) {
-                let [was, is] = [was, is].map(|numbers| numbers.iter().map(|n| n.0).collect::<Vec<_>>());
+            for (what, was, is) in pairs {
+                let Some(is) = given_anew(was, is) else {
+                    continue;
+                };
+                let was = numbers(was);
                 // Schedules count from the rates that they were given.
                 if i == 0 && !self.trainer.paces.is_empty() {
                     return Err(format!(
                         "is of a run whose schedules start from {what} {was:?}, and this one's from {is:?}"
                     ));
                 }
-                tell(&format!("{what} {is:?} from here on, no longer {was:?}"));
+                // Where a function of one's own gives the rate, the rule's is never used.
+                if i > 0 || what != LEARNING_RATES || self.trainer.schedule.is_none() {
+                    tell(&format!("{what} {is:?} from here on, no longer {was:?}"));
+                }
             }
         }
         Ok(())
@@ -317,24 +324,26 @@ fn add_optimizer(parts: &mut Parts, part: &str, optimizer: &dyn Optimize) -> Res
     Ok(())
 }
 
-/// Its state and rates. Where the rates that it began with are no longer those that the program gives it, the program's count.
+/// Its state and rates.
 fn set_optimizer(parts: &mut Parts, part: &str, descent: &mut Descent<'_>, was: &Rates) -> Result<()> {
     let (optimizer, is) = (&mut descent.optimizer, &descent.initial);
     optimizer.load_state(&parts.take(part))?;
     for (name, values) in parts.take(&format!("{part}-{RATES}")) {
-        let values = values.to_vec1::<f64>()?;
-        let [was, is] = match name.as_str() {
-            "lr" => [&was.learning_rates, &is.learning_rates],
-            _ => [&was.momenta, &is.momenta],
-        };
-        let values = match was == is {
-            true => values,
-            false => is.iter().map(|number| number.0).collect(),
-        };
+        let saved = values.to_vec1::<f64>()?;
         match name.as_str() {
-            "lr" => optimizer.set_learning_rates(&values)?,
-            _ => optimizer.set_momenta(&values)?,
+            "lr" => optimizer
+                .set_learning_rates(&given_anew(&was.learning_rates, &is.learning_rates).unwrap_or(saved))?,
+            _ => optimizer.set_momenta(&given_anew(&was.momenta, &is.momenta).unwrap_or(saved))?,
         }
     }
     Ok(())
+}
+
+/// What the program gives a rule, if it is no longer what it gave it when the checkpoint's run began: it counts from here on.
+fn given_anew(was: &[Number], is: &[Number]) -> Option<Vec<f64>> {
+    (was != is).then(|| numbers(is))
+}
+
+fn numbers(of: &[Number]) -> Vec<f64> {
+    of.iter().map(|number| number.0).collect()
 }

@@ -11,6 +11,7 @@ mod odd_moments;
 mod options;
 #[cfg(unix)]
 mod signals;
+mod unreadable;
 
 use sconce_core::candle_core::{DType, Device, Result as CandleResult, Tensor};
 use sconce_core::io::{Stage, watch_stages};

@@ -7,6 +7,9 @@ struct Plan {
     lr: f64,
     momentum: f64,
     schedule: bool,
+    /// That of a function of one's own.
+    rate: Option<f64>,
+    progress: Progress,
     settings: &'static [(&'static str, &'static str)],
 }
 
@@ -14,6 +17,8 @@ const PLAN: Plan = Plan {
     lr: 0.1,
     momentum: 0.5,
     schedule: false,
+    rate: None,
+    progress: Progress::Quiet,
     settings: &[],
 };
 
@@ -33,12 +38,15 @@ fn train(epochs: usize, folder: &Path, plan: &Plan) -> Result<History> {
     if plan.schedule {
         trainer = trainer.with_scheduler(CosineAnnealingLr::new(4), Every::Epoch)?;
     }
+    if let Some(rate) = plan.rate {
+        trainer = trainer.with_schedule(move |_| rate);
+    }
     let settings = plan.settings.iter().copied();
     let settings: BTreeMap<String, String> = settings.map(|(k, v)| (k.into(), v.into())).collect();
     trainer.fit(
         &data,
         &FitConfig {
-            progress: Progress::Quiet,
+            progress: plan.progress,
             checkpoints: Some(CheckpointConfig {
                 every: None,
                 settings,
@@ -69,6 +77,46 @@ fn a_program_may_go_on_with_other_rates() {
     let same = train(2, same.path(), &PLAN).unwrap();
     assert_eq!(other.epochs[0].train_loss, same.epochs[0].train_loss);
     assert_ne!(other.epochs[1].train_loss, same.epochs[1].train_loss);
+}
+
+const TOLD: &str = "SCONCE_TEST_TOLD_CHILD";
+
+/// What a child process does: a run that goes on with another learning rate.
+#[test]
+fn told_child() {
+    let Ok(own) = std::env::var(TOLD) else { return };
+    let place = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        rate: (own == "own").then_some(0.02),
+        ..PLAN
+    };
+    train(1, place.path(), &plan).unwrap();
+    let slower = Plan {
+        lr: 0.01,
+        progress: Progress::Notices,
+        ..plan
+    };
+    let history = train(2, place.path(), &slower).unwrap();
+    assert_eq!(history.epochs[1].learning_rate, plan.rate.unwrap_or(0.01));
+}
+
+/// Where a function of one's own gives the rate, the rule's says nothing.
+#[test]
+fn other_rates_that_count_are_told() {
+    for (own, expected) in [("rule", true), ("own", false)] {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "options::told_child"])
+            .env(TOLD, own)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(child.stdout).unwrap();
+        assert!(
+            child.status.success() && text.contains("resumed at step: 3"),
+            "{text}"
+        );
+        let line = "learning rates [0.01] from here on, no longer [0.1]";
+        assert_eq!(text.contains(line), expected, "{own}: {text}");
+    }
 }
 
 /// They count from the rates that they were given.
