@@ -36,6 +36,7 @@
 pub use candle_core;
 pub use candle_nn;
 
+mod cast;
 pub mod cpu;
 mod device;
 mod error;
@@ -49,6 +50,7 @@ mod params;
 mod random;
 mod statistics;
 
+pub use cast::cast;
 pub use device::{best_device, parse_device};
 pub use error::{Error, Result, layer_path};
 pub use function::{Backward, Function, Output, apply, apply1};

@@ -4,7 +4,7 @@ use crate::index::Index;
 use crate::kernels;
 use candle_core::{DType, Device, Result, Tensor};
 use sconce_core::cpu::{self, has_kernel};
-use sconce_core::{Error, dispatch_real, graph};
+use sconce_core::{Error, cast, dispatch_real, graph};
 use std::str::FromStr;
 
 /// How the messages of a node become one.
@@ -198,11 +198,7 @@ pub(crate) fn sum_composite(x: &Tensor, index: &Index) -> Result<Tensor> {
 
 /// Each value's share in its group's extreme, worked out on the CPU: only the gradient's path is candle's.
 fn shares(x: &Tensor, index: &Index, largest: bool) -> Result<Tensor> {
-    let values = x
-        .detach()
-        .to_device(&Device::Cpu)?
-        .to_dtype(DType::F64)?
-        .contiguous()?;
+    let values = cast(&x.detach().to_device(&Device::Cpu)?, DType::F64)?.contiguous()?;
     let width = x.dims().iter().skip(1).product();
     let shares = kernels::extreme::shares(&cpu::slice::<f64>(&values)?, width, index, largest);
     Tensor::from_vec(shares, x.dims(), &Device::Cpu)?

@@ -3,7 +3,7 @@
 use crate::kernels;
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Error, Result, dispatch_real, widened};
+use sconce_core::{Error, Result, cast, dispatch_real, widened};
 
 /// Predictions and targets of one shape and one floating-point type.
 pub(crate) fn pair(name: &'static str, input: &Tensor, target: &Tensor) -> Result<()> {
@@ -82,7 +82,7 @@ pub(crate) fn weights(name: &'static str, weight: &Tensor) -> Result<f64> {
     }
     let mut values = weight.detach().contiguous()?;
     if !has_kernel(&values) {
-        values = values.to_dtype(DType::F64)?.to_device(&Device::Cpu)?;
+        values = cast(&values, DType::F64)?.to_device(&Device::Cpu)?;
     }
     match dispatch_real!(values, sum(&values))? {
         Ok(sum) => Ok(sum),
@@ -98,7 +98,7 @@ pub(crate) fn weights(name: &'static str, weight: &Tensor) -> Result<f64> {
 
 /// Values between 0 and 1.
 pub(crate) fn probabilities(name: &'static str, argument: &'static str, tensor: &Tensor) -> Result<()> {
-    let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let values = cast(&tensor.flatten_all()?, DType::F64)?.to_vec1::<f64>()?;
     match values
         .iter()
         .enumerate()
@@ -131,7 +131,7 @@ pub(crate) fn signs(
         ));
     }
     constant(name, "target", target)?;
-    let values = target.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let values = cast(&target.flatten_all()?, DType::F64)?.to_vec1::<f64>()?;
     match values.iter().enumerate().find(|(_, value)| value.abs() != 1.) {
         Some((index, value)) => Err(Error::Value {
             layer: name.into(),

@@ -1,7 +1,7 @@
 //! Class numbers as targets, with the weights of the classes: what cross-entropy and NLL know of each row.
 
 use candle_core::{D, DType, Tensor};
-use sconce_core::{Error, Result, function};
+use sconce_core::{Error, Result, cast, function};
 
 /// What is known of each row besides its values, and checked.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ pub(crate) fn class_weights(name: &'static str, weight: &Tensor, classes: usize)
         let expected = "a constant: the loss has no gradient for it, so detach it";
         return Err(Error::config(name, "weight", "tracked", expected));
     }
-    let weights = weight.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let weights = cast(weight, DType::F64)?.to_vec1::<f64>()?;
     match weights
         .iter()
         .enumerate()

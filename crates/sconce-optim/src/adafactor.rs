@@ -4,7 +4,7 @@ use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimize
 use crate::kernels::adafactor::{Average, Change};
 use candle_core::{D, DType, Tensor};
 use sconce_core::cpu::Real;
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 /// Options of [`Adafactor`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -224,7 +224,7 @@ impl Rule for AdafactorConfig {
 
 fn squares(tensor: &Tensor) -> candle_core::Result<f64> {
     // In double precision, since candle adds up millions of numbers one by one.
-    tensor.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar()
+    cast(tensor, DType::F64)?.sqr()?.sum_all()?.to_scalar()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::kernels::clip::{Change, Order, changed, measure};
 use crate::share::into_tasks;
 use candle_core::{DType, Tensor};
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Error, Gradients, Result, dispatch_real};
+use sconce_core::{Error, Gradients, Result, cast, dispatch_real};
 use sconce_kernels::parallel;
 use std::sync::{Mutex, PoisonError};
 
@@ -194,7 +194,7 @@ fn composite(order: Order, gradient: &Tensor) -> Result<f64> {
     // Not every device has `f64`.
     let wide = match gradient.dtype() {
         DType::F64 => gradient.detach(),
-        _ if gradient.device().is_cpu() => gradient.detach().to_dtype(DType::F64)?,
+        _ if gradient.device().is_cpu() => cast(&gradient.detach(), DType::F64)?,
         _ => gradient.detach().to_dtype(DType::F32)?,
     };
     let one = |x: Tensor| x.to_dtype(DType::F64)?.to_scalar::<f64>();

@@ -3,7 +3,7 @@
 use crate::engine::finite;
 use candle_core::{DType, Tensor};
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Gradients, Result, dispatch_real};
+use sconce_core::{Gradients, Result, cast, dispatch_real};
 use sconce_kernels::parallel;
 use std::fmt;
 
@@ -199,9 +199,7 @@ fn figures(gradient: &Tensor) -> Result<Figures> {
     }
     let mut gradient = gradient.detach();
     if !has_kernel(&gradient) {
-        gradient = gradient
-            .to_dtype(DType::F64)?
-            .to_device(&candle_core::Device::Cpu)?;
+        gradient = cast(&gradient, DType::F64)?.to_device(&candle_core::Device::Cpu)?;
     }
     let gradient = gradient.contiguous()?;
     dispatch_real!(gradient, of(&gradient))

@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, NUMBERS, Rule, average, check_not_negative, optimizer, scheduled};
 use candle_core::{DType, Tensor};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 /// Options of [`Muon`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -215,7 +215,7 @@ fn orthogonal(matrix: &Tensor, options: &MuonConfig) -> candle_core::Result<Tens
     } else {
         matrix.clone()
     };
-    let squares = x.to_dtype(DType::F64)?.sqr()?.sum_all()?;
+    let squares = cast(&x, DType::F64)?.sqr()?.sum_all()?;
     x = (x / squares.to_scalar::<f64>()?.sqrt().max(options.eps))?;
     let (a, b, c) = options.ns_coefficients;
     for _ in 0..options.ns_steps {

@@ -2,7 +2,7 @@
 
 use crate::{Callback, EpochRecord, Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
-use sconce_core::Parameters;
+use sconce_core::{Parameters, cast};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -229,7 +229,7 @@ impl Callback for EarlyStopping<'_> {
         let number = |name: &str| -> Result<Option<f64>> {
             let value = given
                 .get(name)
-                .map(|tensor| tensor.to_dtype(DType::F64)?.to_scalar());
+                .map(|tensor| cast(tensor, DType::F64)?.to_scalar());
             Ok(value.transpose()?)
         };
         let missing = |name: String| {

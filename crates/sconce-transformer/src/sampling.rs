@@ -1,7 +1,7 @@
 //! The choice of the next token from its scores.
 
 use candle_core::{DType, Result, Tensor};
-use sconce_core::{Error, Generator};
+use sconce_core::{Error, Generator, cast};
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -69,7 +69,7 @@ pub fn next_tokens(logits: &Tensor, sampling: Sampling, generator: &Generator) -
         [batch, vocabulary] if vocabulary > 0 => (batch, vocabulary),
         ref dims => return Err(Error::shape("Sampling", "logits", "[batch, vocabulary ≥ 1]", dims).into()),
     };
-    let rows = logits.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    let rows = cast(&logits.detach(), DType::F64)?.to_vec2::<f64>()?;
     let mut draws = vec![0.; batch];
     if sampling != Sampling::Greedy {
         generator.fill_uniform(&mut draws, 0., 1.);

@@ -57,6 +57,8 @@ fn with_foreign_dtypes(path: &Path) {
     let ones = [1f32; 3].map(f32::to_le_bytes).concat();
     let views = [
         ("mask", Dtype::BOOL, vec![2], &[1u8, 0][..]),
+        // candle has the name, and nothing that computes with it.
+        ("tiny", Dtype::F4, vec![2], &[0]),
         ("w", Dtype::F32, vec![3], &ones),
         ("words", Dtype::U64, vec![1], &[0; 8]),
     ]
@@ -71,32 +73,33 @@ fn a_dtype_that_candle_lacks_stops_only_those_who_want_it() {
     with_foreign_dtypes(&path);
     let store = ParamStore::new(DType::F32, &Device::Cpu);
     let w = param(&store.builder(), 3, "w", &Init::Const(0.)).unwrap();
-    let told = "2 unexpected: mask (of BOOL, which candle lacks), words (of U64, which candle lacks)";
+    let told = "3 unexpected: mask (of BOOL, which candle lacks), tiny (of F4, which candle lacks), words (of U64, which \
+                candle lacks)";
     let error = load(&path, &store, Strictness::Strict).unwrap_err().to_string();
     assert!(error.ends_with(&format!("1 loaded; {told}")), "{error}");
     assert_eq!(w.value().to_vec1::<f32>().unwrap(), [0.; 3]);
     let report = load(&path, &store, Strictness::Lenient).unwrap();
     assert_eq!(
         (report.loaded.as_slice(), report.unexpected.as_slice()),
-        (&["w".into()][..], &["mask".into(), "words".into()][..])
+        (
+            &["w".into()][..],
+            &["mask".into(), "tiny".into(), "words".into()][..]
+        )
     );
     assert_eq!(report.to_string(), format!("1 loaded; {told}"));
     assert_eq!(w.value().to_vec1::<f32>().unwrap(), [1.; 3]);
 
-    let wanting = ParamStore::new(DType::F32, &Device::Cpu);
-    let w = param(&wanting.builder(), 3, "w", &Init::Const(0.)).unwrap();
-    param(&wanting.builder(), 1, "words", &Init::Const(0.)).unwrap();
-    for result in [
-        load(&path, &wanting, Strictness::Strict).map(drop),
-        load(&path, &wanting, Strictness::Lenient).map(drop),
-    ] {
-        let error = result.unwrap_err().to_string();
-        assert!(
-            error.ends_with("model: words has dtype U64, which candle lacks"),
-            "{error}"
-        );
+    for (name, dims, dtype) in [("words", 1, "U64"), ("tiny", 2, "F4")] {
+        let wanting = ParamStore::new(DType::F32, &Device::Cpu);
+        let w = param(&wanting.builder(), 3, "w", &Init::Const(0.)).unwrap();
+        param(&wanting.builder(), dims, name, &Init::Const(0.)).unwrap();
+        for strictness in [Strictness::Strict, Strictness::Lenient] {
+            let error = load(&path, &wanting, strictness).unwrap_err().to_string();
+            let told = format!("model: {name} has dtype {dtype}, which candle lacks");
+            assert!(error.ends_with(&told), "{error}");
+        }
+        assert_eq!(w.value().to_vec1::<f32>().unwrap(), [0.; 3]);
     }
-    assert_eq!(w.value().to_vec1::<f32>().unwrap(), [0.; 3]);
     let error = load_tensors(&path).unwrap_err().to_string();
     assert!(error.ends_with(" which candle lacks"), "{error}");
 }

@@ -4,6 +4,7 @@ use super::Collate;
 use crate::dataset::stacked;
 use crate::{Error, Result, Sample};
 use candle_core::{DType, Device, Tensor};
+use sconce_core::cast;
 
 /// Sequences, padded to the longest of them.
 #[derive(Debug, Clone)]
@@ -101,15 +102,8 @@ impl Padded {
 
 /// A value that turns into another one would be taken for a token, or a class, that it isn't.
 fn check(value: f64, dtype: DType) -> Result<()> {
-    // By way of F32, which has all that is narrower: candle 0.11.1 never comes back from making F64 of F8E4M3.
-    let between = match dtype {
-        DType::F8E4M3 => DType::F32,
-        _ => DType::F64,
-    };
-    let there = Tensor::new(value, &Device::Cpu)?
-        .to_dtype(dtype)?
-        .to_dtype(between)?;
-    let there = there.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    let there = Tensor::new(value, &Device::Cpu)?.to_dtype(dtype)?;
+    let there = cast(&there, DType::F64)?.to_scalar::<f64>()?;
     // Rounded is fine where all numbers are; infinite, a bias on what is padded would make NaN of it.
     if there == value || (dtype.is_float() && there.is_finite() == value.is_finite()) {
         return Ok(());

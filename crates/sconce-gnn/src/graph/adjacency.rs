@@ -4,7 +4,7 @@ use super::{Graph, narrow};
 use crate::index::Index;
 use crate::scatter::{Aggregation, gather, scatter};
 use candle_core::{DType, Device, Tensor};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 impl Graph {
     /// The adjacency matrix `[num_sources, num_targets]`: at (s, t) the sum of the weights of the edges from s to t, or their
@@ -54,7 +54,7 @@ impl Graph {
         let count = adjacency.elem_count();
         crate::index::check_size("Graph", "adjacency", count)?;
         let flat = adjacency.flatten_all()?;
-        let values = flat.detach().to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let values = cast(&flat.detach(), DType::F64)?.to_vec1::<f64>()?;
         let places = values.iter().enumerate().filter(|(_, value)| **value != 0.);
         let places = Index::trusted(narrow(places.map(|(place, _)| place)), count);
         let end = |of: fn(usize, usize) -> usize, size| {

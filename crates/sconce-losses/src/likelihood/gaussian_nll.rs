@@ -3,7 +3,7 @@
 use crate::elementwise::{Elementwise, elementwise};
 use crate::{Reduction, check};
 use candle_core::{DType, Result, Tensor};
-use sconce_core::Error;
+use sconce_core::{Error, cast};
 use std::f64::consts::PI;
 
 const NAME: &str = "gaussian_nll";
@@ -82,7 +82,7 @@ fn variance(input: &Tensor, var: &Tensor) -> sconce_core::Result<Tensor> {
         let expected = format!("{dims:?}, the input's, or without the last axis, or 1 for an axis");
         return Err(Error::shape(NAME, "var", expected, var.dims()));
     }
-    let values = var.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let values = cast(&var.flatten_all()?, DType::F64)?.to_vec1::<f64>()?;
     match values.iter().enumerate().find(|(_, value)| **value < 0.) {
         Some((index, value)) => Err(Error::Value {
             layer: NAME.into(),

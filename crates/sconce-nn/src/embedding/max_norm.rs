@@ -1,6 +1,7 @@
 //! A bound on the norm of rows.
 
 use candle_core::{DType, Result, Tensor};
+use sconce_core::cast;
 
 /// Added to a norm before it divides, as in PyTorch.
 const SMALL: f64 = 1e-7;
@@ -29,7 +30,7 @@ pub(super) fn shorten(weight: &Tensor, ids: &[usize], max_norm: f64, p: f64) -> 
 
 /// The p-norm of each row.
 fn norms(rows: &Tensor, p: f64) -> Result<Vec<f64>> {
-    let size = rows.to_dtype(DType::F64)?.abs()?;
+    let size = cast(rows, DType::F64)?.abs()?;
     let norms = if p == f64::INFINITY {
         size.max(1)?
     } else if p == 2. {

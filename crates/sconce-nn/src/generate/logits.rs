@@ -2,7 +2,7 @@
 
 use super::Rows;
 use candle_core::{DType, Tensor};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 /// The next tokens' logits of each row, of the same length.
 pub(super) struct Logits {
@@ -32,7 +32,7 @@ impl Logits {
             let expected = format!("below the vocabulary's size {vocabulary}");
             return Err(Error::config(caller, "eos", eos, expected));
         }
-        let values = logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let values = cast(&logits.flatten_all()?, DType::F64)?.to_vec1::<f64>()?;
         let bad = |value: &f64| value.is_nan() || *value == f64::INFINITY;
         if let Some((index, value)) = values.iter().enumerate().find(|(_, value)| bad(value)) {
             return Err(Error::Value {

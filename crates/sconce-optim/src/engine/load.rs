@@ -3,7 +3,7 @@
 use super::state::{MASTER, State, Values};
 use super::{Engine, Rule};
 use candle_core::{DType, Tensor};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 use std::collections::HashMap;
 
 impl<R: Rule> Engine<R> {
@@ -120,7 +120,7 @@ impl<R: Rule> Engine<R> {
 /// A number that is kept as a tensor.
 fn number(layer: &str, tensor: &Tensor) -> Result<f64> {
     match tensor.elem_count() {
-        1 => Ok(tensor.flatten_all()?.get(0)?.to_dtype(DType::F64)?.to_scalar()?),
+        1 => Ok(cast(&tensor.flatten_all()?.get(0)?, DType::F64)?.to_scalar()?),
         _ => Err(Error::shape(layer, "state", "one element", tensor.dims())),
     }
 }

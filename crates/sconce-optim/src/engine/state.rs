@@ -2,8 +2,8 @@
 
 use super::{NUMBERS, Rule, STATES};
 use candle_core::{DType, Device, Tensor, Var};
-use sconce_core::Result;
 use sconce_core::cpu::has_kernel;
+use sconce_core::{Result, cast};
 
 /// The name under which the `f32` twin of a half-precision parameter is saved; PyTorch has none.
 pub(super) const MASTER: &str = "master_param";
@@ -99,7 +99,7 @@ impl Values {
             }
             Self::F64(values) => {
                 for (value, tensor) in values.iter_mut().zip(&tensors) {
-                    *value = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+                    *value = cast(tensor, DType::F64)?.flatten_all()?.to_vec1()?;
                 }
             }
             Self::Tensors { values, master } => {

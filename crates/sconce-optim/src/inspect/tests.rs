@@ -1,6 +1,7 @@
 //! Figures against plain sums; what is found.
 
 use super::*;
+use crate::grad_norm;
 use candle_core::Device;
 use sconce_testkit::Random;
 
@@ -85,4 +86,19 @@ fn what_cannot_be_stepped_by_is_listed() {
     let fine = Gradients::from_tensors([("fine".to_string(), tensor(&[1.]))], []).unwrap();
     assert!(check_gradients(&fine).unwrap().is_clean());
     assert_eq!(check_gradients(&fine).unwrap().to_string(), "");
+}
+
+#[test]
+fn eight_bits_are_looked_at_too() {
+    let narrow = |values: &[f32]| {
+        let wide = Tensor::new(values, &Device::Cpu).unwrap();
+        wide.to_dtype(DType::F8E4M3).unwrap()
+    };
+    let of = |values: &[f32]| Gradients::from_tensors([("w".to_string(), narrow(values))], []).unwrap();
+    let fine = of(&[3., -4.]);
+    assert_eq!(gradient_statistics(&fine).unwrap()[0].norm, 5.);
+    assert_eq!(grad_norm(&fine, 2.).unwrap(), 5.);
+    assert!(check_gradients(&fine).unwrap().is_clean());
+    let found = check_gradients(&of(&[1., f32::NAN])).unwrap();
+    assert_eq!(found.to_string(), "not finite: w, NaN at [1]");
 }

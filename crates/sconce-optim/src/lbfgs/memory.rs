@@ -3,7 +3,7 @@
 use super::vector::{add, add_then_dot, dot, scale, sum};
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::Real;
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -186,7 +186,7 @@ impl<T: Real> Memory<T> {
             if tensor.elem_count() != 1 {
                 return Err(misfit(name, "one element", tensor));
             }
-            *number = tensor.flatten_all()?.get(0)?.to_dtype(DType::F64)?.to_scalar()?;
+            *number = cast(&tensor.flatten_all()?.get(0)?, DType::F64)?.to_scalar()?;
         }
         let [evaluations, iterations, t, scale, previous_loss] = numbers;
         for (name, count) in [("func_evals", evaluations), ("n_iter", iterations)] {
@@ -213,7 +213,7 @@ impl<T: Real> Memory<T> {
         let (direction, previous_gradient) = (vector("d")?, Arc::new(vector("prev_flat_grad")?));
         let rho = take("ro")?;
         let rho: Vec<f64> = match rho.dims() {
-            [_] => rho.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.to_vec1()?,
+            [_] => cast(rho, DType::F64)?.to_device(&Device::Cpu)?.to_vec1()?,
             _ => return Err(misfit("ro", "[pairs]", rho)),
         };
         let mut rows = |name| {

@@ -3,7 +3,7 @@
 use super::{Entry, Moment, Rate, Schedule, require_rate};
 use crate::Optimize;
 use candle_core::{DType, Device, Tensor};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 /// Drives the learning rates of an optimiser, and its momenta where the schedule has any, by a [`Schedule`].
 ///
@@ -290,7 +290,7 @@ impl<'a> Saved<'a> {
 
     pub(super) fn numbers(&self, name: &'static str) -> Result<Vec<f64>> {
         let tensor = self.find(name)?;
-        Ok(tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+        Ok(cast(&tensor.flatten_all()?, DType::F64)?.to_vec1()?)
     }
 
     pub(super) fn number(&self, name: &'static str) -> Result<f64> {

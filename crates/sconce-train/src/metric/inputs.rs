@@ -1,7 +1,7 @@
 //! The values of a batch.
 
 use candle_core::{DType, Result, Tensor};
-use sconce_core::Error;
+use sconce_core::{Error, cast};
 
 /// How many classes an output `[batch, classes, *positions]` has.
 ///
@@ -145,7 +145,7 @@ pub(super) fn labels(metric: &str, target: &Tensor, ignore_index: i64) -> Result
 
 /// All values in their order.
 pub(super) fn values(tensor: &Tensor) -> Result<Vec<f64>> {
-    tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+    cast(tensor, DType::F64)?.flatten_all()?.to_vec1()
 }
 
 /// How many labels an output has, and how many of its values in a row belong to one: `[batch, labels, *positions]`, or `[batch]`

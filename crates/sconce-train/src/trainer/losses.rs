@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
+use sconce_core::cast;
 
 /// Losses on another device than the CPU are read this many at a time: each reading waits for the device.
 const UNREAD_ELSEWHERE: usize = 32;
@@ -87,6 +88,6 @@ pub(super) fn value(loss: &Tensor) -> Result<f64> {
     let loss = loss.detach().reshape(())?;
     Ok(match loss.dtype() {
         DType::F32 => f64::from(loss.to_scalar::<f32>()?),
-        _ => loss.to_dtype(DType::F64)?.to_scalar()?,
+        _ => cast(&loss, DType::F64)?.to_scalar()?,
     })
 }
