@@ -54,39 +54,48 @@ impl Saving {
     }
 }
 
-/// Flags that say where files are, how long a run is and how fast it goes, but not which run it is.
-const SAME_RUN: [&str; 16] = [
-    "checkpoint",
+/// Flags that say how long a run is, how fast it goes or what is shown of it, but not which run it is.
+const SAME_RUN: [&str; 9] = [
     "resume",
-    "checkpoint_every",
-    "report",
-    "out",
-    "graph",
-    "save",
-    "load",
-    "predict",
     "device",
-    "workers",
     "epochs",
     "steps",
     "lr",
     "lengths",
     "seeds",
+    "digit",
+    "temperature",
 ];
 
-/// What a program was told that makes its run another one: the values of all other flags.
+/// What a program was told that makes its run another one: the values of all other flags that have a default. Of those without
+/// one, some say where files are, and what the rest say shows in shapes, in the batches or in the optimiser.
 fn settings(program: &clap::Command, args: impl IntoIterator<Item = OsString>) -> BTreeMap<String, String> {
     // They were read once already.
     let Ok(matches) = program.clone().try_get_matches_from(args) else {
         return BTreeMap::new();
     };
-    let flags = program.get_arguments().map(|flag| flag.get_id().as_str());
-    let told = flags.filter(|flag| !SAME_RUN.contains(flag)).filter_map(|flag| {
-        let values = matches.try_get_raw(flag).ok().flatten()?;
-        let values: Vec<_> = values.map(OsStr::to_string_lossy).collect();
-        Some((flag.replace('_', "-"), values.join(",")))
+    let flags = program.get_arguments().filter(|flag| {
+        let switch = !flag.get_action().takes_values();
+        (switch || !flag.get_default_values().is_empty()) && !SAME_RUN.contains(&flag.get_id().as_str())
+    });
+    let told = flags.filter_map(|flag| {
+        let name = flag.get_id().as_str();
+        let values = matches.try_get_raw(name).ok().flatten()?;
+        let values: Vec<_> = values.map(plain).collect();
+        Some((name.replace('_', "-"), values.join(",")))
     });
     told.collect()
+}
+
+/// A number in the same way however it was written.
+fn plain(value: &OsStr) -> String {
+    let text = value.to_string_lossy();
+    // Seeds have more digits than there is room for.
+    if text.parse::<u64>().is_ok() {
+        return text.into_owned();
+    }
+    text.parse::<f64>()
+        .map_or_else(|_| text.into_owned(), |number| number.to_string())
 }
 
 /// Where the files of a run go.
@@ -149,6 +158,8 @@ mod tests {
         heads: usize,
         #[arg(long)]
         drop_last: bool,
+        #[arg(long, default_value_t = 0.1)]
+        dropout: f64,
         #[arg(long)]
         dataset: Option<String>,
         #[command(flatten)]
@@ -167,6 +178,7 @@ mod tests {
         let pairs: Vec<_> = plain.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let expected = [
             ("drop-last", "false"),
+            ("dropout", "0.1"),
             ("heads", "4"),
             ("seed", "0"),
             ("smoke", "false"),
@@ -182,10 +194,22 @@ mod tests {
             "cpu",
         ];
         assert_eq!(of(&same), plain);
+        for (one, other) in [
+            (&["--dropout", "0.5"], &["--dropout", ".50"]),
+            (&["--dataset", "cora"], &["--dataset", "citeseer"]),
+            (&["--heads", "4"], &["--dropout", "0.1"]),
+        ] {
+            assert_eq!(of(one), of(other));
+        }
         for (args, name, value) in [
             (&["--heads", "2"][..], "heads", "2"),
+            (&["--dropout", "0.2"], "dropout", "0.2"),
+            (
+                &["--seed", "18446744073709551615"],
+                "seed",
+                "18446744073709551615",
+            ),
             (&["--drop-last"], "drop-last", "true"),
-            (&["--dataset", "cora"], "dataset", "cora"),
             (&["--seed", "7"], "seed", "7"),
         ] {
             assert_eq!(of(args)[name], value);

@@ -292,3 +292,31 @@ fn what_is_wrong_is_one_line() {
     let longer = printed(karate, &["--steps", "5", "--checkpoint", folder, "--resume"]);
     assert!(longer.contains("resumed at step: 3\n"), "{longer}");
 }
+
+/// What is shown may change, and a default may be spelled out.
+#[test]
+fn the_same_run_may_be_told_otherwise() {
+    let place = tempfile::tempdir().unwrap();
+    for (program, always, first, then) in [
+        (
+            program!("lenet"),
+            &["--epochs", "1"][..],
+            &[][..],
+            &["--batch-size", "32", "--optimizer", "adam"][..],
+        ),
+        (program!("filters"), &["--epochs", "1"], &[], &["--digit", "4"]),
+        (program!("gpt"), &["--steps", "3"], &[], &["--temperature", "0"]),
+        (
+            program!("gcn"),
+            &["--epochs", "2", "--seeds", "1"],
+            &["--dropout", "0.5"],
+            &["--dropout", ".50"],
+        ),
+    ] {
+        let folder = place.path().join(Path::new(program).file_name().unwrap());
+        let folder = ["--checkpoint", folder.to_str().unwrap(), "--resume"];
+        printed(program, &[always, first, &folder].concat());
+        let again = printed(program, &[always, then, &folder].concat());
+        assert!(again.contains("resumed at step: "), "{program}: {again}");
+    }
+}
