@@ -36,6 +36,10 @@ pub use weighted::{Weighted, WeightedConfig};
 /// }
 /// assert_eq!(Backwards.order(3, 0), [2, 1, 0]);
 /// ```
+///
+/// # Debug
+/// A checkpoint tells by this text whether a run goes on with the sampler that it began with: it has to show every option that
+/// decides what comes in which order, and to be the same in every process, which that of a `HashSet` isn't.
 pub trait Sampler: Debug + Send + Sync {
     /// How many samples an epoch has, of a set of so many.
     ///
@@ -47,7 +51,7 @@ pub trait Sampler: Debug + Send + Sync {
     fn order(&self, samples: usize, epoch: u64) -> Vec<usize>;
 }
 
-/// The batches of an epoch's samples.
+/// The batches of an epoch's samples. What [`Sampler`] says of `Debug` holds here too.
 pub trait BatchSampler: Debug + Send + Sync {
     /// Whether the sampler fits a set of so many samples.
     ///

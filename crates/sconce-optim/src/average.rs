@@ -5,6 +5,7 @@ use crate::kernels::blend::Blend;
 use candle_core::{DType, Device, Tensor, Var};
 use sconce_core::{Error, Parameters, Result};
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What [`Ema`](crate::Ema) and [`Swa`](crate::Swa) share: copies of all tensors of a store, by name; those of parameters are
 /// averaged, those of buffers follow.
@@ -183,9 +184,13 @@ impl Averages {
         f: impl FnOnce() -> R,
     ) -> Result<R> {
         self.swap_in(parameters)?;
-        let result = f();
-        self.swap_out(parameters)?;
-        Ok(result)
+        // A panic too: whoever catches it finds the training's values.
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let back = self.swap_out(parameters);
+        match result {
+            Ok(result) => back.map(|()| result),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
     /// Copies of the averages.

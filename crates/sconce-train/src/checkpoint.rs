@@ -8,7 +8,7 @@ mod tests;
 
 use crate::{Result, Watched};
 pub(crate) use content::{Content, Counts, Number, Rates, Recipe, Times};
-pub(crate) use file::{MODEL, Parts, fitting, other, set};
+pub(crate) use file::{MODEL, Parts, TURN, fitting, other, set};
 pub(crate) use folder::Folder;
 use sconce_core::Parameters;
 use std::collections::BTreeMap;

@@ -46,7 +46,8 @@ pub enum Error {
     /// Parameters became infinite or NaN by a step whose gradients were finite. They are looked at when a checkpoint is due and at
     /// the end of each epoch.
     #[error(
-        "not finite in epoch {epoch} after step {step} are values of {}{}: lower the learning rate",
+        "not finite in epoch {epoch} after step {step} are values of {}{}: lower the learning rate, or freeze \
+         what is meant to be so",
         names.join(", "), turn.map_or_else(String::new, |turn| format!(", turn {turn}'s"))
     )]
     ParameterNotFinite {

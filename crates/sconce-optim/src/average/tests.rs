@@ -6,6 +6,7 @@ use sconce_core::{Init, ParamStore, Parameters, Result, buffer, param};
 use sconce_testkit::Random;
 use sconce_testkit::property::check_same_bits;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Two parameters, one of them long enough for several threads, and two buffers.
 fn store(dtype: DType) -> ParamStore {
@@ -127,6 +128,10 @@ fn what_was_swapped_comes_back_to_the_bit() {
             .within(&store, || Err(sconce_core::Error::UnknownName("x".into())))
             .unwrap();
         assert!(failed.is_err());
+        same(&snapshot(&store), &training);
+        // So is a panic.
+        let panicked = catch_unwind(AssertUnwindSafe(|| ema.within(&store, || panic!("within"))));
+        assert!(panicked.is_err());
         same(&snapshot(&store), &training);
     }
 }

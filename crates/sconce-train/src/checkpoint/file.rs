@@ -15,6 +15,9 @@ const KEY: &str = "sconce";
 /// The part of a model's tensors.
 pub(crate) const MODEL: &str = "model";
 
+/// How the part of a turn begins, before its name.
+pub(crate) const TURN: &str = "turn.";
+
 /// Tensors by name, each below the part of the run that it belongs to: `model/fc.weight`.
 #[derive(Debug, Default)]
 pub(crate) struct Parts(BTreeMap<String, Tensor>);
@@ -133,13 +136,22 @@ pub(super) fn read(path: &Path) -> Result<(Parts, String), Unusable> {
     for (name, tensor) in &mut parts.0 {
         // candle 0.11.1 never comes back from making F64 of F8E4M3, as is done with states; F32 holds the same values.
         // A model's are what they are.
-        let of_model = name.split_once('/').is_some_and(|(part, _)| part == MODEL);
-        if tensor.dtype() == DType::F8E4M3 && !of_model {
+        if tensor.dtype() == DType::F8E4M3 && !of_a_model(name) {
             let wider = tensor.to_dtype(DType::F32);
             *tensor = wider.map_err(|error| Unusable::Other(error.into()))?;
         }
     }
     Ok((parts, sealed.content.into_owned()))
+}
+
+/// Whether a tensor is a parameter or a buffer: of the trainer's model, or of a turn's.
+fn of_a_model(name: &str) -> bool {
+    let mut parts = name.split('/');
+    let own = parts.next();
+    match own.is_some_and(|part| part.starts_with(TURN)) {
+        true => parts.next() == Some(MODEL),
+        false => own == Some(MODEL),
+    }
 }
 
 /// Each tensor of a store with its value in the file, which must have all of them and no others.

@@ -24,6 +24,10 @@ impl Folder {
     /// Makes the folder if it isn't there, and clears away what writes that were cut off have left. An error if another run has it
     /// open, or if nothing can be written there: it would be one after an epoch as well.
     pub(crate) fn open(cfg: &CheckpointConfig) -> Result<Self> {
+        if cfg.folder.as_os_str().is_empty() {
+            let expected = "a path; the folder that the program runs in is \".\"";
+            return Err(sconce_core::Error::config("CheckpointConfig", "folder", "empty", expected).into());
+        }
         for (field, value) in [("keep", cfg.keep as u64), ("every", cfg.every.unwrap_or(1))] {
             if value == 0 {
                 return Err(sconce_core::Error::config("CheckpointConfig", field, 0, "at least 1").into());
@@ -122,7 +126,7 @@ impl Folder {
         }
         if let Ok(text) = serde_json::to_string(times) {
             // No run needs to know them to go on.
-            _ = std::fs::write(self.path.join(TIMES), text);
+            _ = sconce_core::io::write_atomically(self.path.join(TIMES), text.as_bytes());
         }
         Ok(())
     }

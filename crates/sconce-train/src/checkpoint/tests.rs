@@ -314,6 +314,14 @@ fn counts_that_no_run_comes_to_are_refused() {
 #[test]
 fn counts_of_none_are_refused() {
     let place = tempfile::tempdir().unwrap();
+    let error = Folder::open(&CheckpointConfig::new(""))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.starts_with("CheckpointConfig: folder is empty, expected a path"),
+        "{error}"
+    );
     let base = CheckpointConfig::new(place.path());
     let none = CheckpointConfig {
         keep: 0,

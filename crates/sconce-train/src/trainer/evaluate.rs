@@ -9,7 +9,8 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 impl Trainer<'_> {
-    /// The mean loss and the metrics over a whole data set.
+    /// The mean loss and the metrics over a whole data set. A loss that isn't finite is one of the figures, and metrics that have no
+    /// value for such outputs are NaN.
     ///
     /// # Errors
     /// An empty set, a batch size of 0; any error of the model, the loss, a metric or the data.
@@ -64,6 +65,7 @@ impl Trainer<'_> {
         let device = self.device();
         let loader = Loader::new(data, &LoaderConfig::new(batch_size))?;
         let mut accumulators: Vec<_> = self.metrics.iter().map(|metric| metric.start()).collect();
+        let mut lost = vec![false; accumulators.len()];
         let (mut sum, mut samples) = (0., 0);
         let stopped = no_grad(|| {
             for batch in loader.epoch(0) {
@@ -74,10 +76,15 @@ impl Trainer<'_> {
                 let (x, target) = (x.to_device(&device)?, target.to_device(&device)?);
                 let output = self.model.forward_t(&x, false)?;
                 let rows = x.dims().first().copied().unwrap_or(0);
-                sum += losses::value(&(self.loss)(&output, &target)?)? * rows as f64;
+                let loss = losses::value(&(self.loss)(&output, &target)?)?;
+                sum += loss * rows as f64;
                 samples += rows;
-                for accumulator in &mut accumulators {
-                    accumulator.update(&output, &target)?;
+                for (accumulator, lost) in accumulators.iter_mut().zip(&mut lost) {
+                    match accumulator.update(&output, &target) {
+                        // Outputs that a metric refuses have made the loss as useless, which is reported.
+                        Err(_) if !loss.is_finite() => *lost = true,
+                        result => result?,
+                    }
                 }
             }
             Ok::<_, Error>(None)
@@ -85,7 +92,15 @@ impl Trainer<'_> {
         if let Some(reason) = stopped {
             return Ok(ControlFlow::Break(reason));
         }
-        let metrics = figures(&self.metrics, &accumulators);
+        let all = self.metrics.iter().zip(&accumulators).zip(lost);
+        let metrics = all.flat_map(|((metric, accumulator), lost)| {
+            let mut figures = figures_of(metric.as_ref(), accumulator.as_ref());
+            if lost {
+                figures.iter_mut().for_each(|(_, value)| *value = f64::NAN);
+            }
+            figures
+        });
+        let metrics = metrics.collect();
         Ok(ControlFlow::Continue(Scores {
             loss: sum / samples as f64,
             metrics,
@@ -93,15 +108,19 @@ impl Trainer<'_> {
     }
 }
 
-/// Each metric's name and value, and its details.
+/// Each metric's figures.
 pub(super) fn figures(
     metrics: &[Box<dyn Metric + '_>],
     accumulators: &[Box<dyn Accumulator>],
 ) -> Vec<(String, f64)> {
-    let mut all = Vec::new();
-    for (metric, accumulator) in metrics.iter().zip(accumulators) {
-        all.push((metric.name().to_owned(), accumulator.value()));
-        all.extend(accumulator.details());
-    }
+    let all = metrics.iter().zip(accumulators);
+    all.flat_map(|(metric, accumulator)| figures_of(metric.as_ref(), accumulator.as_ref()))
+        .collect()
+}
+
+/// A metric's name and value, and its details.
+fn figures_of(metric: &dyn Metric, accumulator: &dyn Accumulator) -> Vec<(String, f64)> {
+    let mut all = vec![(metric.name().to_owned(), accumulator.value())];
+    all.extend(accumulator.details());
     all
 }

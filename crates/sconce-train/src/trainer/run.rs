@@ -14,6 +14,7 @@ use candle_core::Device;
 use sconce_data::{Dataset, Loader, Workers};
 use sconce_optim::{GradientAccumulator, GradientCheck, Optimize};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 /// A run that is under way.
@@ -250,7 +251,8 @@ impl<'r, 'a> Run<'r, 'a> {
             .map(|(_, generator)| (generator.seed(), generator.position(), generator))
             .collect();
         let mut averages = self.trainer.descent.averages.take();
-        let result = match &mut averages {
+        // A callback that panics mustn't take the averages with it.
+        let result = catch_unwind(AssertUnwindSafe(|| match &mut averages {
             Some(averages) if averages.n_averaged() > 0 => {
                 let parameters = self.trainer.descent.parameters;
                 averages
@@ -259,9 +261,9 @@ impl<'r, 'a> Run<'r, 'a> {
                     .flatten()
             }
             _ => self.close_epoch(validation, due),
-        };
+        }));
         self.trainer.descent.averages = averages;
-        let flow = result?;
+        let flow = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         if flow.is_break() {
             for (seed, position, generator) in drawn {
                 generator.restore(seed, position);

@@ -4,7 +4,7 @@ use super::descent::Descent;
 use super::pace::Pace;
 use super::run::Run;
 use super::{FitConfig, Trainer};
-use crate::checkpoint::{Content, MODEL, Number, Parts, Rates, Recipe, Times, fitting, other, set};
+use crate::checkpoint::{Content, MODEL, Number, Parts, Rates, Recipe, TURN, Times, fitting, other, set};
 use crate::{End, Error, Result};
 use candle_core::{Device, Tensor};
 use sconce_core::Parameters;
@@ -300,7 +300,7 @@ fn freezing(frozen: &[String], parameters: &dyn Parameters) -> Result<Vec<(Strin
 fn of(turn: Option<&str>, part: &str) -> String {
     match turn {
         None => part.to_string(),
-        Some(turn) => format!("turn.{turn}/{part}"),
+        Some(turn) => format!("{TURN}{turn}/{part}"),
     }
 }
 

@@ -1,7 +1,9 @@
 mod refused;
 
 use super::*;
-use crate::{Accuracy, EarlyStopping, EarlyStoppingConfig, Error, Watched};
+use crate::{
+    Accuracy, ClassScoreConfig, Decision, EarlyStopping, EarlyStoppingConfig, Error, F1, Mae, Watched,
+};
 use crate::{EpochRecord, Progress};
 use candle_core::DType;
 use candle_nn::func_t;
@@ -10,6 +12,7 @@ use sconce_data::TensorDataset;
 use sconce_optim::{Lbfgs, LbfgsConfig, Sgd, SgdConfig};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn quiet(epochs: usize, batch_size: usize) -> FitConfig<'static> {
     FitConfig {
@@ -106,6 +109,75 @@ fn the_validation_set_is_not_trained_on() {
         ..quiet(1, 4)
     };
     assert!(fit(&data, 0.2, &cfg).0.unwrap().epochs[0].validation.is_some());
+}
+
+/// Where training is as it should be, the run goes on.
+#[test]
+fn a_validation_loss_that_is_not_finite_is_a_figure() {
+    let data = line(8);
+    let x = Tensor::new(&[[0.5f64], [f64::NAN]], &Device::Cpu).unwrap();
+    let odd = TensorDataset::new(&x, &Tensor::new(&[[0f64], [0.]], &Device::Cpu).unwrap()).unwrap();
+    let cfg = FitConfig {
+        validation: Validation::Set(&odd),
+        ..quiet(2, 4)
+    };
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let mut trainer = Trainer::new(model, &store, sgd(&store, 0.1), squares)
+        .with_metric(F1::new(&ClassScoreConfig {
+            decision: Decision::Above(0.5),
+            per_class: true,
+            ..ClassScoreConfig::default()
+        }))
+        .with_metric(Mae);
+    let scores = trainer
+        .fit(&data, &cfg)
+        .unwrap()
+        .epochs
+        .pop()
+        .unwrap()
+        .validation
+        .unwrap();
+    let nan = |name| scores.metric(name).unwrap().is_nan();
+    assert!(scores.loss.is_nan() && nan("f1") && nan("mae"));
+    // A metric that a finite loss goes with is told.
+    let labels = TensorDataset::new(
+        line(4).features(),
+        &Tensor::ones((4, 1), DType::F64, &Device::Cpu).unwrap(),
+    );
+    assert!(
+        trainer
+            .evaluate(&labels.unwrap(), 2)
+            .unwrap()
+            .metric("f1")
+            .unwrap()
+            .is_finite()
+    );
+    let error = trainer.evaluate(&data, 4).unwrap_err().to_string();
+    assert!(
+        error.starts_with("f1: target[1] is 0.25, expected 0 or 1"),
+        "{error}"
+    );
+}
+
+/// Whoever catches it, in a notebook say, goes on from what was trained.
+#[test]
+fn a_callback_that_panics_leaves_the_training_s_values() {
+    let (store, w, b) = store();
+    let model = |x: &Tensor| x.matmul(&w.tensor())?.broadcast_add(&b.tensor());
+    let mut trainer = Trainer::new(model, &store, sgd(&store, 0.1), squares)
+        .with_averages(&EmaConfig::default())
+        .unwrap()
+        .with_callback(|_: &EpochRecord| panic!("callback"));
+    let fitted = catch_unwind(AssertUnwindSafe(|| trainer.fit(&line(8), &quiet(1, 4))));
+    assert!(fitted.is_err());
+    assert_eq!(trainer.averages().unwrap().n_averaged(), 2);
+    let (other, v, c) = self::store();
+    let model = |x: &Tensor| x.matmul(&v.tensor())?.broadcast_add(&c.tensor());
+    let mut trainer = Trainer::new(model, &other, sgd(&other, 0.1), squares);
+    trainer.fit(&line(8), &quiet(1, 4)).unwrap();
+    let value = |p: &Param| p.value().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    assert_eq!((value(&w), value(&b)), (value(&v), value(&c)));
 }
 
 #[test]

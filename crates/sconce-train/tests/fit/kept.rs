@@ -314,10 +314,21 @@ fn a_search_that_loses_its_way_leaves_the_parameters() {
 
 /// A checkpoint holds its best weights wider than they are.
 #[test]
-fn early_stopping_remembers_eight_bits() {
+fn early_stopping_and_turns_remember_eight_bits() {
     let device = Device::Cpu;
     let place = tempfile::tempdir().unwrap();
     let run = |epochs| {
+        let other = ParamStore::new(DType::F32, &device);
+        let v = param(&other.builder(), 1, "v", &Init::Const(1.)).unwrap();
+        sconce_core::buffer(&other.builder(), 3, "scale", &Init::Const(0.5), DType::F8E4M3).unwrap();
+        // What is trained may be of eight bits too, as long as nothing comes of it.
+        param(
+            &other.builder().to_dtype(DType::F8E4M3),
+            2,
+            "idle",
+            &Init::Const(0.5),
+        )
+        .unwrap();
         let store = ParamStore::new(DType::F32, &device);
         let vb = store.builder();
         let w = param(&vb, (3, 1), "w", &Init::Const(0.5)).unwrap();
@@ -330,9 +341,14 @@ fn early_stopping_remembers_eight_bits() {
         let model = |x: &Tensor| x.to_dtype(DType::F32)?.matmul(&w.tensor());
         let loss = |y: &Tensor, target: &Tensor| (y - target.to_dtype(DType::F32)?)?.sqr()?.mean_all();
         let stopping = EarlyStopping::new(&EarlyStoppingConfig::new(2), &store);
-        let mut trainer = Trainer::new(model, &store, sgd, loss).with_callback(stopping);
+        let turn = |_: &Tensor, _: &Tensor| v.tensor().sqr()?.sum_all();
+        let turn = Turn::new("second", &other, self::sgd(&other, 0.1), turn);
+        let mut trainer = Trainer::new(model, &store, sgd, loss)
+            .with_callback(stopping)
+            .with_turn(turn);
         let set = data();
         let cfg = FitConfig {
+            missing_gradients: MissingGradients::Warn,
             validation: Validation::Set(&set),
             checkpoints: Some(CheckpointConfig {
                 resume: true,

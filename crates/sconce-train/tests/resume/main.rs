@@ -7,6 +7,7 @@
 )]
 
 mod full_disk;
+mod killed;
 mod odd_moments;
 mod options;
 #[cfg(unix)]
@@ -91,6 +92,10 @@ const RULES: [(&str, Make); 14] = [
         Box::new(Muon::new(&MuonConfig::default(), s).unwrap())
     }),
 ];
+
+fn rules() -> impl Iterator<Item = &'static str> + Clone {
+    RULES.iter().map(|(name, _)| *name).chain(["lbfgs"])
+}
 
 /// The rule that evaluates the loss itself.
 const LBFGS: LbfgsConfig = LbfgsConfig {
@@ -218,7 +223,7 @@ fn resuming(folder: &Path) -> CheckpointConfig {
 
 #[test]
 fn a_resumed_run_ends_with_the_same_bits_for_every_rule() {
-    for rule in RULES.map(|(name, _)| name).into_iter().chain(["lbfgs"]) {
+    for rule in rules() {
         let whole = run(rule, None, None, Duration::ZERO).unwrap();
         // In mid-epoch, at an epoch's end, and in its first step.
         for stop in [1, 4, STEPS, STEPS + 2, 2 * STEPS + 5] {
@@ -270,89 +275,6 @@ fn a_checkpoint_of_another_run_is_refused() {
         "{error}"
     );
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), before);
-}
-
-const CHILD: &str = "SCONCE_TEST_RESUME_CHILD";
-const STAGE: &str = "SCONCE_TEST_RESUME_STAGE";
-
-/// What a child process does: the run, until it is done or killed.
-#[test]
-fn child() {
-    let Ok(folder) = std::env::var(CHILD) else { return };
-    if std::env::var(STAGE).is_ok() {
-        watch_stages(|stage| {
-            let (wanted, count) = std::env::var(STAGE)
-                .ok()
-                .and_then(|text| {
-                    let (stage, count) = text.split_once(':')?;
-                    Some((stage.to_string(), count.parse::<u64>().ok()?))
-                })
-                .unwrap();
-            static SEEN: AtomicU64 = AtomicU64::new(0);
-            if format!("{stage:?}") == wanted && SEEN.fetch_add(1, Ordering::SeqCst) == count {
-                std::process::abort();
-            }
-        });
-    }
-    run(
-        "adamw",
-        Some(resuming(Path::new(&folder))),
-        None,
-        Duration::from_millis(3),
-    )
-    .unwrap();
-}
-
-fn spawn(folder: &Path, stage: Option<(Stage, u64)>) -> std::process::Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "child", "--nocapture"])
-        .env(CHILD, folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if let Some((stage, count)) = stage {
-        command.env(STAGE, format!("{stage:?}:{count}"));
-    }
-    command.spawn().unwrap()
-}
-
-fn check_resumes(folder: &Path, whole: &Left, what: &str) {
-    let resumed = run("adamw", Some(resuming(folder)), None, Duration::ZERO).unwrap();
-    assert_eq!(&resumed, whole, "{what}");
-}
-
-#[test]
-fn killed_at_random_moments_it_ends_with_the_same_bits() {
-    let whole = run("adamw", None, None, Duration::ZERO).unwrap();
-    let place = tempfile::tempdir().unwrap();
-    let draws = Generator::new(17);
-    let mut killed = 0;
-    for i in 0..20 {
-        let folder = place.path().join(i.to_string());
-        let mut child = spawn(&folder, None);
-        let mut wait = [0f64; 1];
-        draws.fill_uniform(&mut wait, 0., 120.);
-        std::thread::sleep(Duration::from_micros((wait[0] * 1000.) as u64));
-        killed += u32::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        check_resumes(&folder, &whole, &format!("killed after {} ms", wait[0]));
-    }
-    assert!(killed > 0, "all were done before they were killed");
-}
-
-#[test]
-fn at_every_stage_of_a_write_there_is_a_whole_checkpoint() {
-    let whole = run("adamw", None, None, Duration::ZERO).unwrap();
-    let place = tempfile::tempdir().unwrap();
-    for stage in [Stage::Created, Stage::Written, Stage::Synced, Stage::Renamed] {
-        for count in [0, 1, 5, 6, 7, 12] {
-            let folder = place.path().join(format!("{stage:?}-{count}"));
-            let status = spawn(&folder, Some((stage, count))).wait().unwrap();
-            assert!(!status.success(), "{stage:?} {count}");
-            check_resumes(&folder, &whole, &format!("ended at {stage:?} of write {count}"));
-        }
-    }
 }
 
 #[cfg(unix)]
