@@ -106,6 +106,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// Has a checkpoint tell this run from others by what its flags don't show.
+    #[must_use]
+    pub fn with_setting(mut self, name: &str, value: String) -> Self {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.settings.insert(name.to_string(), value);
+        }
+        self
+    }
+
     /// For its [`FitConfig`].
     pub fn checkpoints(&self) -> Option<CheckpointConfig> {
         self.checkpoints.clone()

@@ -49,3 +49,28 @@ fn what_is_wrong_is_one_line() {
         fails(GPT, &["--dataset", "sums", flag, value], message);
     }
 }
+
+/// A text is the same wherever it lies, and another one though its length and its characters are the same.
+#[test]
+fn a_run_goes_on_with_its_own_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let play = "To be, or not to be – that is the question.\n".repeat(40);
+    for (name, text) in [
+        ("one", play.clone()),
+        ("copy", play.clone()),
+        ("other", play.replace("to be", "be to")),
+    ] {
+        let folder = folder.path().join(name).join("shakespeare");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("input.txt"), text).unwrap();
+    }
+    let (run, [one, copy, other]) = (path("run"), ["one", "copy", "other"].map(path));
+    let flags = |data| {
+        let shape = ["--steps", "3", "--block", "16", "--width", "16"];
+        [&["--data", data, "--checkpoint", &run, "--resume"], &shape[..]].concat()
+    };
+    printed(GPT, &flags(&one));
+    assert!(printed(GPT, &flags(&copy)).contains("resumed at step: 3\n"));
+    fails(GPT, &flags(&other), "is of a run with text ");
+}

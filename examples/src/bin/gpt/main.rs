@@ -189,7 +189,10 @@ fn run(flags: &Flags) -> Result<()> {
     let mut trainer = Trainer::new(gpt.clone(), &store, Box::new(adam), loss)
         .with_schedule(warm_up_then_cosine(lr))
         .with_callback(look);
-    let files = flags.saving.run::<Flags>(&[])?;
+    let files = flags
+        .saving
+        .run::<Flags>(&[])?
+        .with_setting("text", text.checksum());
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: None,

@@ -100,6 +100,13 @@ impl Text {
         Ok(text)
     }
 
+    /// A few digits that tell it from other texts.
+    pub(crate) fn checksum(&self) -> String {
+        let all = self.train.iter().chain(&self.validation);
+        let text: String = self.decode(&all.copied().collect::<Vec<_>>());
+        format!("{:08x}", crc32fast::hash(text.as_bytes()))
+    }
+
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
         let place = |char| {
             self.vocabulary
