@@ -55,20 +55,22 @@ impl Saving {
 }
 
 /// Flags that say how long a run is, how fast it goes or what is shown of it, but not which run it is.
-const SAME_RUN: [&str; 9] = [
+const SAME_RUN: [&str; 10] = [
     "resume",
     "device",
     "epochs",
     "steps",
     "lr",
     "lengths",
+    "lr_scale",
     "seeds",
     "digit",
     "temperature",
 ];
 
 /// What a program was told that makes its run another one: the values of all other flags that have a default. Of those without
-/// one, some say where files are, and what the rest say shows in shapes, in the batches or in the optimiser.
+/// one, some say where files are, and what the rest say shows in shapes, in the batches or in the optimiser, or is a setting of
+/// the program's own, by [`Run::with_setting`].
 fn settings(program: &clap::Command, args: impl IntoIterator<Item = OsString>) -> BTreeMap<String, String> {
     // They were read once already.
     let Ok(matches) = program.clone().try_get_matches_from(args) else {
@@ -91,8 +93,8 @@ fn settings(program: &clap::Command, args: impl IntoIterator<Item = OsString>) -
 fn plain(value: &OsStr) -> String {
     let text = value.to_string_lossy();
     // Seeds have more digits than there is room for.
-    if text.parse::<u64>().is_ok() {
-        return text.into_owned();
+    if let Ok(number) = text.parse::<u64>() {
+        return number.to_string();
     }
     text.parse::<f64>()
         .map_or_else(|_| text.into_owned(), |number| number.to_string())
@@ -206,6 +208,7 @@ mod tests {
         for (one, other) in [
             (&["--dropout", "0.5"], &["--dropout", ".50"]),
             (&["--dataset", "cora"], &["--dataset", "citeseer"]),
+            (&["--heads", "4"], &["--heads", "04"]),
             (&["--heads", "4"], &["--dropout", "0.1"]),
         ] {
             assert_eq!(of(one), of(other));

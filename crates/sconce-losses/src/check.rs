@@ -140,7 +140,7 @@ pub(crate) fn signs(
             value: value.to_string(),
             expected: "1 or -1".into(),
         }),
-        None => Ok(target.to_dtype(input.dtype())?),
+        None => Ok(cast(target, input.dtype())?),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::check;
 use crate::stable::working;
 use candle_core::{DType, Result, Tensor};
-use sconce_core::{Backward, Error, Function, NameGlob, Output, Parameters, apply1};
+use sconce_core::{Backward, Error, Function, NameGlob, Output, Parameters, apply1, cast};
 
 /// L1 penalty of the trained parameters whose name matches `glob`: λ·Σ|θ|.
 ///
@@ -146,7 +146,7 @@ impl Function for Penalty {
         };
         let mut total = Tensor::zeros((), dtype, first.device())?;
         for input in inputs {
-            let input = input.to_dtype(dtype)?;
+            let input = cast(input, dtype)?;
             if self.l1 > 0. {
                 total = (total + (input.abs()?.sum_all()? * self.l1)?)?;
             }

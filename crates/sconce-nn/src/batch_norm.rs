@@ -8,7 +8,7 @@ use crate::kernels;
 use candle_core::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 pub(crate) use running::Running;
-use sconce_core::{Error, Init, Param, cpu, dispatch_real, graph, layer_path, param};
+use sconce_core::{Error, Init, Param, cast, cpu, dispatch_real, graph, layer_path, param};
 
 /// Options of the batch norms; the defaults are PyTorch's.
 #[derive(Debug, Clone, PartialEq)]
@@ -255,8 +255,8 @@ impl BatchNorm {
         let count = x.elem_count() / channels;
         let stats = match &self.running {
             Some(running) if !train => (
-                running.mean.tensor().to_dtype(x.dtype())?,
-                running.var.tensor().to_dtype(x.dtype())?,
+                cast(&running.mean.tensor(), x.dtype())?,
+                cast(&running.var.tensor(), x.dtype())?,
             ),
             _ if count < 2 => {
                 let expected = "more than one value a channel: a larger batch, or evaluation mode";

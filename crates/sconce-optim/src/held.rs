@@ -4,7 +4,7 @@ use crate::kernels::blend::{Blend, blend};
 use crate::share;
 use candle_core::{DType, Device, Tensor};
 use sconce_core::cpu::{self, has_kernel};
-use sconce_core::{Error, Result};
+use sconce_core::{Error, Result, cast};
 
 /// Takes in a tensor for each of several, small ones in one parallel region.
 pub(crate) fn blend_all(blends: Vec<(&mut Held, Blend, Tensor)>) -> Result<()> {
@@ -56,7 +56,7 @@ impl Held {
             DType::F16 | DType::BF16 => DType::F32,
             dtype => dtype,
         };
-        let values = saved.to_dtype(kept)?.to_device(tensor.device())?;
+        let values = cast(saved, kept)?.to_device(tensor.device())?;
         let mut held = Self::new(&values)?;
         if kept != tensor.dtype() {
             held.dtype = tensor.dtype();

@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use line_search::{Point, Search, strong_wolfe};
 use memory::Memory;
 use sconce_core::cpu::{self, Real, has_kernel};
-use sconce_core::{Error, Gradients, Parameters, Result};
+use sconce_core::{Error, Gradients, Parameters, Result, cast};
 use std::collections::HashSet;
 use std::sync::Arc;
 use vector::{add, dot, largest, scale, sum, sum_of_sizes};
@@ -399,11 +399,7 @@ impl Problem<'_> {
 }
 
 fn extend<T: Real>(flat: &mut Vec<T>, tensor: &Tensor) -> Result<()> {
-    let tensor = tensor
-        .detach()
-        .to_device(&Device::Cpu)?
-        .to_dtype(T::DTYPE)?
-        .contiguous()?;
+    let tensor = cast(&tensor.detach().to_device(&Device::Cpu)?, T::DTYPE)?.contiguous()?;
     flat.extend_from_slice(&cpu::slice(&tensor)?);
     Ok(())
 }

@@ -155,8 +155,9 @@ fn compare(flags: &Flags, seed: u64, device: &Device) -> Result<(f64, f64)> {
     if steps > 0 {
         pretrain(flags, &cfg, &language, steps, (&known, seed), &draws)?;
     }
-    let run = |known: Option<&ParamStore>| fine_tune(flags, &cfg, known, [&labelled, &test], seed, device);
-    Ok((run(Some(&known))?, run(None)?))
+    let run =
+        |known: Option<(&ParamStore, usize)>| fine_tune(flags, &cfg, known, [&labelled, &test], seed, device);
+    Ok((run(Some((&known, steps)))?, run(None)?))
 }
 
 /// Trains on sentences of which some words are hidden and must be guessed.
@@ -206,11 +207,11 @@ fn pretrain(
     files.report("BERT guesses hidden words", (&cfg, &history), Ok)
 }
 
-/// Trains a classifier, which begins with what is known if anything is; its accuracy on the test.
+/// Trains a classifier, which begins with what is known after so many steps if anything is; its accuracy on the test.
 fn fine_tune(
     flags: &Flags,
     cfg: &BertConfig,
-    known: Option<&ParamStore>,
+    known: Option<(&ParamStore, usize)>,
     [labelled, test]: [&TensorDataset; 2],
     seed: u64,
     device: &Device,
@@ -218,7 +219,9 @@ fn fine_tune(
     let store = ParamStore::new(DType::F32, device).seeded(seed_for(seed, "classifier"));
     let bert = BertForSequenceClassification::new(cfg, store.builder())?;
     let run = if known.is_some() { "pretrained" } else { "scratch" };
-    let known = known.map(Parameters::named_parameters).unwrap_or_default();
+    let (known, steps) = known.map_or_else(Default::default, |(store, steps)| {
+        (store.named_parameters(), steps)
+    });
     for (name, var) in store.named_parameters() {
         // The head that guessed words stays behind; pooler and classifier are new.
         if let Some((_, value)) = known.iter().find(|(known, _)| *known == name) {
@@ -236,7 +239,10 @@ fn fine_tune(
     let loss = |logits: &Tensor, kinds: &Tensor| cross_entropy(logits, kinds, Reduction::Mean);
     let mut trainer = Trainer::new(model, &store, Box::new(Adam::new(&adam, &store)?), loss)
         .with_metric(Accuracy::default());
-    let files = flags.saving.run::<Flags>(&[&format!("seed-{seed}"), run])?;
+    let files = flags
+        .saving
+        .run::<Flags>(&[&format!("seed-{seed}"), run])?
+        .with_setting("pretrain", steps.to_string());
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

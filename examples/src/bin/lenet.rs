@@ -179,7 +179,10 @@ fn run(flags: &Flags) -> Result<()> {
             data.train.len(),
             data.test.len()
         ));
-        let files = flags.saving.run::<Flags>(&[])?;
+        let files = flags
+            .saving
+            .run::<Flags>(&[])?
+            .with_setting("labels", data.labels.clone());
         let cfg = FitConfig {
             checkpoints: files.checkpoints(),
             shuffle: Some(flags.common.seed),
@@ -367,6 +370,8 @@ impl Plan {
 struct Data {
     train: Box<dyn Dataset>,
     test: Box<dyn Dataset>,
+    /// What tells it from other sets in MNIST's format: a few digits.
+    labels: String,
 }
 
 impl Data {
@@ -375,6 +380,7 @@ impl Data {
             Set::Digits => {
                 let (train, test) = digits::split(|images| resize_bilinear(images, SIDE, SIDE))?;
                 Ok(Self {
+                    labels: "the program's own".to_string(),
                     train: Box::new(train),
                     test: Box::new(test),
                 })
@@ -393,12 +399,19 @@ impl Data {
                 let is_own = own.exists() || own.with_extension("gz").exists();
                 let mnist = Mnist::load(if is_own { folder } else { folder.join("mnist") })?;
                 Ok(Self {
+                    labels: checksum(mnist.train.targets())?,
                     train: Box::new(mnist.train),
                     test: Box::new(mnist.test),
                 })
             }
         }
     }
+}
+
+fn checksum(labels: &Tensor) -> Result<String> {
+    let labels = labels.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+    let bytes: Vec<u8> = labels.into_iter().flat_map(u32::to_le_bytes).collect();
+    Ok(format!("{:08x}", crc32fast::hash(&bytes)))
 }
 
 /// A drawing as the data set's images are: `[1, 1, 28, 28]`.

@@ -107,7 +107,10 @@ fn run(flags: &Flags) -> Result<()> {
         "a U-Net of {} parameters; {count} pictures of {side}×{side} to train with, the last tenth to validate, {TEST} to test",
         store.num_trainable()
     ));
-    let files = flags.saving.run::<Flags>(&[])?;
+    let files = flags
+        .saving
+        .run::<Flags>(&[])?
+        .with_setting("pictures", count.to_string());
     let cfg = FitConfig {
         checkpoints: files.checkpoints(),
         shuffle: Some(seed),

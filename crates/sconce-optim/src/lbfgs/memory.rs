@@ -208,7 +208,7 @@ impl<T: Real> Memory<T> {
                     tensor,
                 ));
             }
-            Ok(tensor.to_dtype(T::DTYPE)?.to_device(&Device::Cpu)?.to_vec1()?)
+            Ok(cast(tensor, T::DTYPE)?.to_device(&Device::Cpu)?.to_vec1()?)
         };
         let (direction, previous_gradient) = (vector("d")?, Arc::new(vector("prev_flat_grad")?));
         let rho = take("ro")?;
@@ -225,10 +225,7 @@ impl<T: Real> Memory<T> {
                     tensor,
                 ));
             }
-            Ok(tensor
-                .to_dtype(T::DTYPE)?
-                .to_device(&Device::Cpu)?
-                .to_vec2::<T>()?)
+            Ok(cast(tensor, T::DTYPE)?.to_device(&Device::Cpu)?.to_vec2::<T>()?)
         };
         let (changes, steps) = (rows("old_dirs")?, rows("old_stps")?);
         if let Some(name) = parts.keys().min() {

@@ -49,6 +49,10 @@ impl Trainer<'_> {
         let generators: Vec<String> = self.generators().into_iter().map(|(name, _)| name).collect();
         let generators: Vec<&str> = generators.iter().map(String::as_str).collect();
         let metrics: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
+        if let Some(name) = turns.iter().find(|name| name.contains('/')) {
+            let expected = "a name without /, which parts the names in a checkpoint";
+            return Err(sconce_core::Error::config("Trainer", "turn", name, expected).into());
+        }
         if let Some(name) = turns.iter().find(|name| ["train", "validation"].contains(name)) {
             let expected = "a name that stands for nothing else in a history";
             return Err(sconce_core::Error::config("Trainer", "turn", name, expected).into());

@@ -2,8 +2,8 @@
 
 use super::{Trainer, losses};
 use crate::{Accumulator, Error, Metric, Result, Scores};
-use candle_core::Tensor;
-use sconce_core::no_grad;
+use candle_core::{DType, Tensor};
+use sconce_core::{cast, no_grad};
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -81,8 +81,8 @@ impl Trainer<'_> {
                 samples += rows;
                 for (accumulator, lost) in accumulators.iter_mut().zip(&mut lost) {
                     match accumulator.update(&output, &target) {
-                        // Outputs that a metric refuses have made the loss as useless, which is reported.
-                        Err(_) if !loss.is_finite() => *lost = true,
+                        // What is wrong with the outputs has made the loss as useless, which is reported.
+                        Err(_) if !loss.is_finite() && !finite(&output)? => *lost = true,
                         result => result?,
                     }
                 }
@@ -106,6 +106,12 @@ impl Trainer<'_> {
             metrics,
         }))
     }
+}
+
+fn finite(output: &Tensor) -> Result<bool> {
+    // 0·x is 0 of what is finite, and NaN of all else.
+    let probe = cast(&(output.detach() * 0.)?.sum_all()?, DType::F64)?;
+    Ok(probe.to_scalar::<f64>()? == 0.)
 }
 
 /// Each metric's figures.

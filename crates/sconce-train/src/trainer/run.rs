@@ -11,6 +11,7 @@ use crate::report::{EpochBar, Report, Running};
 use crate::signals::Stop;
 use crate::{Accumulator, End, EpochRecord, Error, History, Result};
 use candle_core::Device;
+use sconce_core::Generator;
 use sconce_data::{Dataset, Loader, Workers};
 use sconce_optim::{GradientAccumulator, GradientCheck, Optimize};
 use std::ops::ControlFlow;
@@ -163,8 +164,14 @@ impl<'r, 'a> Run<'r, 'a> {
                     let expected = "at least one batch each time through the training set";
                     return Err(sconce_core::Error::config("FitConfig", "sampler", "none", expected).into());
                 }
-                while let Some(loaded) = pass.next() {
-                    let (features, target) = loaded.map_err(|error| self.save_before(error.into()))?;
+                loop {
+                    // A set may draw too.
+                    let drawn = self.drawn();
+                    let Some(loaded) = pass.next() else { break };
+                    let (features, target) = loaded.map_err(|error| {
+                        put_back(&drawn);
+                        self.save_before(error.into())
+                    })?;
                     let batch = Batch {
                         features: features.to_device(&self.device)?,
                         target: target.to_device(&self.device)?,
@@ -247,9 +254,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.expect_finite()?;
         let count = self.counts.epoch + 1;
         let due = count.is_multiple_of(self.cfg.validate_every) || count == self.cfg.epochs;
-        let drawn: Vec<_> = (self.trainer.generators().into_iter())
-            .map(|(_, generator)| (generator.seed(), generator.position(), generator))
-            .collect();
+        let drawn = self.drawn();
         let mut averages = self.trainer.descent.averages.take();
         // A callback that panics mustn't take the averages with it.
         let result = catch_unwind(AssertUnwindSafe(|| match &mut averages {
@@ -265,9 +270,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.trainer.descent.averages = averages;
         let flow = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         if flow.is_break() {
-            for (seed, position, generator) in drawn {
-                generator.restore(seed, position);
-            }
+            put_back(&drawn);
         }
         if let ControlFlow::Break(Err(error)) = flow {
             return Err(self.save_before(error));
@@ -344,6 +347,14 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Where the generators are.
+    fn drawn(&self) -> Vec<Drawn> {
+        let generators = self.trainer.generators().into_iter();
+        generators
+            .map(|(_, generator)| (generator.seed(), generator.position(), generator))
+            .collect()
+    }
+
     /// An error if a step has led to parameters that aren't finite.
     fn expect_finite(&self) -> Result<()> {
         let position = (self.counts.epoch + 1, self.counts.batch);
@@ -412,6 +423,15 @@ impl<'r, 'a> Run<'r, 'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A generator's seed and position at some time, and itself.
+type Drawn = (u64, u64, Generator);
+
+fn put_back(all: &[Drawn]) {
+    for (seed, position, generator) in all {
+        generator.restore(*seed, *position);
     }
 }
 

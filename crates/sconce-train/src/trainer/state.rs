@@ -230,10 +230,14 @@ impl Run<'_, '_> {
                         "is of a run whose schedules start from {what} {was:?}, and this one's from {is:?}"
                     ));
                 }
-                // Where a function of one's own gives the rate, the rule's is never used.
-                if i > 0 || what != LEARNING_RATES || self.trainer.schedule.is_none() {
-                    tell(&format!("{what} {is:?} from here on, no longer {was:?}"));
-                }
+                // It may go by the rate that the rule was given, or by none.
+                let own = i == 0 && what == LEARNING_RATES && self.trainer.schedule.is_some();
+                let decides = if own {
+                    ", as far as the function of with_schedule goes by them"
+                } else {
+                    ""
+                };
+                tell(&format!("{what} {is:?} from here on, no longer {was:?}{decides}"));
             }
         }
         Ok(())

@@ -153,6 +153,10 @@ fn a_validation_loss_that_is_not_finite_is_a_figure() {
             .unwrap()
             .is_finite()
     );
+    // So is one that an infinite loss goes with, if there is nothing wrong with the outputs.
+    let far = TensorDataset::new(data.features(), &(data.targets() * 1e300).unwrap()).unwrap();
+    let error = trainer.evaluate(&far, 4).unwrap_err().to_string();
+    assert!(error.starts_with("f1: target[1] is "), "{error}");
     let error = trainer.evaluate(&data, 4).unwrap_err().to_string();
     assert!(
         error.starts_with("f1: target[1] is 0.25, expected 0 or 1"),

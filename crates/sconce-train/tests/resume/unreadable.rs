@@ -3,15 +3,15 @@
 use super::*;
 use sconce_data::{Dataset, Sample};
 
-/// Samples of ones, of which the one that is asked for at this moment can't be read.
-struct Failing(AtomicU64);
+/// Samples that are drawn, of which the one that is asked for at this moment can't be read.
+struct Failing(AtomicU64, Generator);
 
 /// Never.
 const READABLE: u64 = u64::MAX;
 
 impl Failing {
     fn at(asked: u64) -> Self {
-        Self(AtomicU64::new(asked))
+        Self(AtomicU64::new(asked), Generator::new(5))
     }
 }
 
@@ -24,8 +24,10 @@ impl Dataset for Failing {
         if self.0.fetch_sub(1, Ordering::SeqCst) == 0 {
             sconce_core::candle_core::bail!("the disk is away");
         }
-        let one = Tensor::ones(1, DType::F64, &Device::Cpu)?;
-        Ok((one.clone(), one))
+        let mut drawn = [0f64];
+        self.1.fill_normal(&mut drawn, 1., 1.);
+        let drawn = Tensor::new(&drawn, &Device::Cpu)?;
+        Ok((drawn.clone(), drawn))
     }
 }
 
@@ -46,6 +48,8 @@ fn train(set: &Failing, validation: &Failing, folder: Option<&Path>) -> Result<(
     let loss = |y: &Tensor, target: &Tensor| (y - target)?.sqr()?.mean_all();
     let mut trainer = Trainer::new(model, &store, Box::new(Sgd::new(&sgd, &store)?), loss)
         .with_generator("noise", &noise)
+        .with_generator("samples", &set.1)
+        .with_generator("validation samples", &validation.1)
         .with_averages(&EmaConfig::default())?;
     let cfg = FitConfig {
         validation: Validation::Set(validation),

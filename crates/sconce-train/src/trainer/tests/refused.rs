@@ -143,6 +143,11 @@ fn what_would_have_no_effect_is_refused() {
             "turn is train, expected a name that stands for nothing else",
         ),
         (
+            plain().with_turn(turn("gan/d")),
+            quiet(1, 2),
+            "turn is gan/d, expected a name without /",
+        ),
+        (
             plain().with_training_step(twice),
             gathering,
             "apply is called twice, expected one loss a batch where gradients are gathered",
