@@ -38,3 +38,20 @@ fn what_is_wrong_is_one_line() {
         fails(BERT, &[flag, value], message);
     }
 }
+
+/// What was trained from scratch isn't taken for pre-trained.
+#[test]
+fn a_run_goes_on_from_its_own_pretraining() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().to_str().unwrap();
+    let flags = |steps| {
+        let length = ["--seeds", "1", "--epochs", "1", "--pretrain", steps];
+        [&length[..], &["--checkpoint", folder, "--resume"]].concat()
+    };
+    printed(BERT, &flags("0"));
+    fails(
+        BERT,
+        &flags("2"),
+        "is of a run with pretrain 0, and this one has 2",
+    );
+}
