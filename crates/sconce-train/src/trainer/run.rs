@@ -165,11 +165,11 @@ impl<'r, 'a> Run<'r, 'a> {
                     return Err(sconce_core::Error::config("FitConfig", "sampler", "none", expected).into());
                 }
                 loop {
-                    // A set may draw too.
-                    let drawn = self.drawn();
+                    // A set may draw too, which matters only to a checkpoint.
+                    let drawn = self.folder.as_ref().map(|_| self.drawn());
                     let Some(loaded) = pass.next() else { break };
                     let (features, target) = loaded.map_err(|error| {
-                        put_back(&drawn);
+                        put_back(drawn.as_deref().unwrap_or_default());
                         self.save_before(error.into())
                     })?;
                     let batch = Batch {
