@@ -223,6 +223,12 @@ fn not_finite_values(parameters: &dyn Parameters) -> Result<Vec<String>> {
     Ok(found.map(|found| found.name).collect())
 }
 
+/// Whether all values of these tensors are finite.
+pub(super) fn finite_values(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Result<bool> {
+    let values = Gradients::from_tensors(tensors, [])?;
+    Ok(grad_norm(&values, f64::INFINITY)?.is_finite())
+}
+
 fn all_finite(gradients: &Gradients, at: &Moment<'_>) -> Result<()> {
     match grad_norm(gradients, f64::INFINITY)?.is_finite() {
         true => Ok(()),

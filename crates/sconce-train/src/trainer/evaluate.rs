@@ -1,9 +1,9 @@
 //! What a model gives and how good it is, without training.
 
-use super::{Trainer, losses};
+use super::{Trainer, descent, losses};
 use crate::{Accumulator, Error, Metric, Result, Scores};
-use candle_core::{DType, Tensor};
-use sconce_core::{cast, no_grad};
+use candle_core::Tensor;
+use sconce_core::no_grad;
 use sconce_data::{Dataset, Loader, LoaderConfig};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -82,7 +82,12 @@ impl Trainer<'_> {
                 for (accumulator, lost) in accumulators.iter_mut().zip(&mut lost) {
                     match accumulator.update(&output, &target) {
                         // What is wrong with the outputs has made the loss as useless, which is reported.
-                        Err(_) if !loss.is_finite() && !finite(&output)? => *lost = true,
+                        Err(_)
+                            if !loss.is_finite()
+                                && !descent::finite_values([("output".to_string(), output.clone())])? =>
+                        {
+                            *lost = true
+                        }
                         result => result?,
                     }
                 }
@@ -106,12 +111,6 @@ impl Trainer<'_> {
             metrics,
         }))
     }
-}
-
-fn finite(output: &Tensor) -> Result<bool> {
-    // 0·x is 0 of what is finite, and NaN of all else.
-    let probe = cast(&(output.detach() * 0.)?.sum_all()?, DType::F64)?;
-    Ok(probe.to_scalar::<f64>()? == 0.)
 }
 
 /// Each metric's figures.
